@@ -1,0 +1,63 @@
+package import Units
+
+/// What the map knows of one block of a volume, as a leaf holds it in memory.
+///
+/// A block is *absent* (never written, or trimmed; reads as zeros), a reserved *zero* (reads as
+/// zeros and owns space), or *stored*: then it lies on flash, on disk, or on both (a clean copy on
+/// flash beside its home on disk), with the checksum and the sequence number of the write that made
+/// it.  *Poisoned* means that its bytes were found damaged in every copy: reading it is an error
+/// until it is written anew.  The all-zero bit pattern is none of these.
+package struct BlockState: Equatable, Sendable, BitwiseCopyable {
+    package enum Kind: UInt8, Sendable, CaseIterable {
+        case absent = 0x11
+        case zero = 0x22
+        case stored = 0x44
+        case poisoned = 0x88
+    }
+
+    package var flash: Location
+    package var disk: Location
+    package var sequence: SequenceNumber
+    package var checksum: UInt32
+    /// Index into the leaf's table of the volumes whose identity seeds the checksums.
+    package var writer: UInt16
+    package var kindCode: UInt8
+    package var reserved: UInt8
+
+    @inlinable
+    package init(
+        kind: Kind,
+        flash: Location,
+        disk: Location,
+        sequence: SequenceNumber,
+        checksum: UInt32,
+        writer: UInt16
+    ) {
+        self.flash = flash
+        self.disk = disk
+        self.sequence = sequence
+        self.checksum = checksum
+        self.writer = writer
+        kindCode = kind.rawValue
+        reserved = 0
+    }
+
+    @inlinable
+    package static var absent: BlockState {
+        BlockState(
+            kind: .absent, flash: .nowhere, disk: .nowhere, sequence: SequenceNumber(0),
+            checksum: 0, writer: 0)
+    }
+
+    /// Nil only for a pattern that no writer writes: damage in memory.
+    @inlinable package var kind: Kind? { Kind(rawValue: kindCode) }
+    @inlinable package var isAbsent: Bool { kindCode == Kind.absent.rawValue }
+    @inlinable package var isStored: Bool { kindCode == Kind.stored.rawValue }
+    @inlinable package var isPoisoned: Bool { kindCode == Kind.poisoned.rawValue }
+    /// Owns space in the pool's ledger.
+    @inlinable package var isCharged: Bool { kindCode != Kind.absent.rawValue }
+    /// Its only copy is on flash.
+    @inlinable package var isDirty: Bool { isStored && disk.isNowhere }
+    /// On flash with its home on disk: the flash copy may be dropped at any time.
+    @inlinable package var isCleanCopy: Bool { isStored && flash.isPlace && disk.isPlace }
+}

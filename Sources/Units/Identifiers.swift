@@ -1,0 +1,143 @@
+/// A 128-bit identity that is made at random once and never used twice.
+package struct Identifier: Hashable, Sendable, Comparable, BitwiseCopyable, CustomStringConvertible {
+    package var high: UInt64
+    package var low: UInt64
+
+    @inlinable
+    package init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+
+    /// Draws a new identity from `generator`.
+    package init(from generator: inout some RandomNumberGenerator) {
+        self.init(high: generator.next(), low: generator.next() | 1)
+    }
+
+    /// Reads the 8-4-4-4-12 form that `description` writes; nil when the text is not in it.
+    package init?(_ text: String) {
+        let digits = text.filter { $0 != "-" }
+        guard digits.utf8.count == 32, text.utf8.count == 36,
+            let high = UInt64(digits.prefix(16), radix: 16),
+            let low = UInt64(digits.suffix(16), radix: 16)
+        else { return nil }
+        self.init(high: high, low: low)
+    }
+
+    package static func < (left: Identifier, right: Identifier) -> Bool {
+        (left.high, left.low) < (right.high, right.low)
+    }
+
+    package var description: String {
+        func hex(_ value: UInt64) -> String {
+            let digits = String(value, radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }
+        let digits = Array(hex(high) + hex(low))
+        let groups = [0..<8, 8..<12, 12..<16, 16..<20, 20..<32]
+        return groups.map { String(digits[$0]) }.joined(separator: "-")
+    }
+}
+
+package typealias PoolIdentifier = Identifier
+package typealias DeviceIdentifier = Identifier
+package typealias VolumeIdentifier = Identifier
+
+/// A device's place in the pool's device list, from zero.
+package struct DeviceIndex: Hashable, Sendable, Comparable, BitwiseCopyable {
+    package var rawValue: UInt8
+    @inlinable package init(_ rawValue: UInt8) { self.rawValue = rawValue }
+    package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+}
+
+/// A segment's place on its device, from zero.
+package struct SegmentIndex: Hashable, Sendable, Comparable, BitwiseCopyable {
+    package var rawValue: UInt32
+    @inlinable package init(_ rawValue: UInt32) { self.rawValue = rawValue }
+    package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+}
+
+/// A segment of a pool: which device, and where on it.
+package struct SegmentAddress: Hashable, Sendable, Comparable, BitwiseCopyable {
+    package var device: DeviceIndex
+    package var index: SegmentIndex
+    @inlinable
+    package init(device: DeviceIndex, index: SegmentIndex) {
+        self.device = device
+        self.index = index
+    }
+    package static func < (left: Self, right: Self) -> Bool {
+        (left.device, left.index) < (right.device, right.index)
+    }
+}
+
+/// A tree of leaves: a live volume, or later a snapshot.  Never used twice in a pool.
+package struct TreeIdentifier: Hashable, Sendable, Comparable, BitwiseCopyable {
+    package var rawValue: UInt64
+    @inlinable package init(_ rawValue: UInt64) { self.rawValue = rawValue }
+    package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+}
+
+/// One of the pool's logs, from zero.
+package struct LaneIndex: Hashable, Sendable, Comparable, BitwiseCopyable {
+    package var rawValue: UInt16
+    @inlinable package init(_ rawValue: UInt16) { self.rawValue = rawValue }
+    package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+}
+
+/// The place of one entry in its lane's write order.
+///
+/// The upper 24 bits are the pool's incarnation (how often it was opened) and the lower 40 count
+/// within it, so that no number is ever used twice, whatever a crash took away.
+package struct SequenceNumber: Hashable, Sendable, Comparable, BitwiseCopyable {
+    package var rawValue: UInt64
+    @inlinable package init(_ rawValue: UInt64) { self.rawValue = rawValue }
+    @inlinable
+    package init(incarnation: UInt32, count: UInt64) {
+        rawValue = UInt64(incarnation) << 40 | count
+    }
+    @inlinable
+    package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+}
+
+/// The place of one record in its stream's chain; consecutive, from one.
+package struct RecordNumber: Hashable, Sendable, Comparable, BitwiseCopyable {
+    package var rawValue: UInt64
+    @inlinable package init(_ rawValue: UInt64) { self.rawValue = rawValue }
+    @inlinable
+    package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+    @inlinable package var next: RecordNumber { RecordNumber(rawValue + 1) }
+}
+
+/// What a device is for.
+package enum DeviceRole: UInt8, Sendable, CaseIterable, BitwiseCopyable {
+    case flash = 1
+    case disk = 2
+}
+
+/// Which of a lane's streams a segment belongs to.
+package enum StreamKind: UInt8, Sendable, CaseIterable, BitwiseCopyable {
+    /// What hosts write, in log order, on flash.  The only stream that recovery replays.
+    case host = 1
+    /// What was found warm by reclaim, or was promoted, on flash.
+    case mature = 2
+    /// What cooled, on disk.
+    case cold = 3
+}
+
+/// A point in time, in nanoseconds of a clock that never goes back.  Zero is the clock's start.
+package struct Instant: Hashable, Sendable, Comparable, BitwiseCopyable {
+    package var nanoseconds: UInt64
+    @inlinable package init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
+    @inlinable
+    package static func < (left: Self, right: Self) -> Bool { left.nanoseconds < right.nanoseconds }
+    @inlinable
+    package func advanced(byNanoseconds count: UInt64) -> Instant {
+        Instant(nanoseconds: nanoseconds &+ count)
+    }
+    /// Nanoseconds since `earlier`; zero when `earlier` is later.
+    @inlinable
+    package func nanoseconds(since earlier: Instant) -> UInt64 {
+        nanoseconds > earlier.nanoseconds ? nanoseconds - earlier.nanoseconds : 0
+    }
+}
