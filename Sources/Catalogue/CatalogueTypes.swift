@@ -30,11 +30,14 @@ package struct VolumeRow: Hashable, Sendable {
     package var state: State
     /// Seconds since 1970, for people; nothing is decided by it.
     package var createdSeconds: Int64
+    /// Blocks that the volume owns, as of the checkpoint that wrote the row.
+    package var ownedBlockCount: UInt64
 
     package init(
         identifier: VolumeIdentifier, name: String, byteCount: UInt64, lane: LaneIndex,
-        tree: TreeIdentifier, state: State, createdSeconds: Int64
+        tree: TreeIdentifier, state: State, createdSeconds: Int64, ownedBlockCount: UInt64 = 0
     ) {
+        self.ownedBlockCount = ownedBlockCount
         self.identifier = identifier
         self.name = name
         self.byteCount = byteCount
