@@ -45,8 +45,13 @@ package struct BlockState: Equatable, Sendable, BitwiseCopyable {
     @inlinable
     package static var absent: BlockState {
         BlockState(
-            kind: .absent, flash: .nowhere, disk: .nowhere, sequence: SequenceNumber(0),
-            checksum: 0, writer: 0)
+            kind: .absent,
+            flash: .nowhere,
+            disk: .nowhere,
+            sequence: SequenceNumber(0),
+            checksum: 0,
+            writer: 0
+        )
     }
 
     /// Nil only for a pattern that no writer writes: damage in memory.

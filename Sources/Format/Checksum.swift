@@ -11,7 +11,8 @@ package enum Checksum {
     }
 
     /// CRC-32C of a structure whose own checksum field, of four bytes at `field`, counts as zero.
-    package static func crc32c(_ bytes: RawSpan, skipping field: Int, from start: UInt32) -> UInt32 {
+    package static func crc32c(_ bytes: RawSpan, skipping field: Int, from start: UInt32) -> UInt32
+    {
         let head = crc32c(bytes.extracting(0..<field), from: start)
         let hole = isotherm_crc32c_zeros(head, 4)
         return crc32c(bytes.extracting((field + 4)..<bytes.byteCount), from: hole)
@@ -24,7 +25,8 @@ package enum Checksum {
 
     /// Where the checksum of one block starts from: a block that lies in the wrong place, or is an
     /// older version of itself, does not have the checksum that the map expects.
-    package static func blockStart(seed: UInt32, address: UInt64, sequence: SequenceNumber) -> UInt32
+    package static func blockStart(seed: UInt32, address: UInt64, sequence: SequenceNumber)
+        -> UInt32
     {
         isotherm_crc32c_pair(seed, address, sequence.rawValue)
     }

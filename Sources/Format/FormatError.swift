@@ -15,7 +15,8 @@ package enum FormatError: Error, Equatable, Sendable {
 }
 
 /// A name fixed at compile time, comparable and free of allocation.
-package struct StaticName: Equatable, Sendable, ExpressibleByStringLiteral, CustomStringConvertible {
+package struct StaticName: Equatable, Sendable, ExpressibleByStringLiteral, CustomStringConvertible
+{
     package let text: StaticString
     package init(stringLiteral text: StaticString) { self.text = text }
     package static func == (left: Self, right: Self) -> Bool {

@@ -172,7 +172,8 @@ package struct RecordHeader: Equatable, Sendable {
             lane: LaneIndex(block.word16(at: 68)),
             device: DeviceIndex(block.byte(at: 70)),
             tableByteCount: table,
-            incarnation: block.word32(at: 76))
+            incarnation: block.word32(at: 76)
+        )
         isTail = block.byte(at: 11) == 1
     }
 

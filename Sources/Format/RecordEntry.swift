@@ -93,7 +93,10 @@ package struct RecordEntry: Equatable, Sendable {
     package init(decoding block: RawSpan, at offset: Int, end: Int) throws(FormatError) {
         guard offset + Self.fixedByteCount <= end, end <= block.byteCount else {
             throw .truncated(
-                structure: "record entry", needed: offset + Self.fixedByteCount, found: end)
+                structure: "record entry",
+                needed: offset + Self.fixedByteCount,
+                found: end
+            )
         }
         let kindCode = block.byte(at: offset + 28)
         guard let kind = EntryKind(rawValue: kindCode) else {
@@ -101,12 +104,15 @@ package struct RecordEntry: Equatable, Sendable {
         }
         self.init(
             volume: VolumeIdentifier(
-                high: block.word64(at: offset), low: block.word64(at: offset + 8)),
+                high: block.word64(at: offset),
+                low: block.word64(at: offset + 8)
+            ),
             address: block.word64(at: offset + 16),
             blockCount: block.word32(at: offset + 24),
             kind: kind,
             detail: block.byte(at: offset + 29),
-            payloadByteCount: block.word16(at: offset + 30))
+            payloadByteCount: block.word16(at: offset + 30)
+        )
         let blocksMax = Geometry.volumeByteCountMax / UInt64(Geometry.blockByteCount)
         guard address <= blocksMax, UInt64(blockCount) <= blocksMax - address else {
             throw .field(structure: "record entry", field: "address", found: address)
@@ -127,16 +133,23 @@ package struct RecordEntry: Equatable, Sendable {
     /// The sequence number of a copy entry's block `index`.
     package func sequence(of index: Int, in block: RawSpan, at offset: Int) -> SequenceNumber {
         SequenceNumber(
-            block.word64(at: offset + Self.fixedByteCount + Self.copyByteCount * index))
+            block.word64(at: offset + Self.fixedByteCount + Self.copyByteCount * index)
+        )
     }
 
     /// Notes the checksum of block `index` of a data entry at `offset`.
     @inline(__always)
     package static func store(
-        checksum: UInt32, ofBlock index: Int, into block: inout MutableRawSpan, at offset: Int
+        checksum: UInt32,
+        ofBlock index: Int,
+        into block: inout MutableRawSpan,
+        at offset: Int
     ) {
         block.storeBytes(
-            of: checksum, toByteOffset: offset + fixedByteCount + 4 * index, as: UInt32.self)
+            of: checksum,
+            toByteOffset: offset + fixedByteCount + 4 * index,
+            as: UInt32.self
+        )
     }
 
     /// Notes sequence and checksum of block `index` of a copy entry at `offset`.
