@@ -28,5 +28,7 @@ let package = Package(
         module("Units"),
         module("Format", "CLinux", "Units"),
         module("IO", "CLinux", "Units"),
+        module("Policy", "Units"),
+        tests(of: "Policy", "Units"),
     ]
 )
