@@ -30,5 +30,7 @@ let package = Package(
         module("IO", "CLinux", "Units"),
         module("Policy", "Units"),
         tests(of: "Policy", "Units"),
+        module("NBD", "Units", "IO"),
+        tests(of: "NBD", "Units", "IO"),
     ]
 )

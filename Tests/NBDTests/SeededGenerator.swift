@@ -1,0 +1,19 @@
+/// A generator whose seed a failing test prints: SplitMix64.
+struct SeededGenerator: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+
+    /// A number near a power of two, or near the ends of the range.
+    mutating func edge() -> UInt64 {
+        let power = next() % 65
+        let base: UInt64 = power == 64 ? 0 : 1 << power
+        return base &+ (next() % 5) &- 2
+    }
+}
