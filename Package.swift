@@ -25,6 +25,7 @@ let package = Package(
     name: "isotherm",
     targets: [
         .target(name: "CLinux"),
+        .testTarget(name: "SourceTests", swiftSettings: settings),
         module("Units"),
         module("Format", "CLinux", "Units"),
         module("IO", "CLinux", "Units"),
