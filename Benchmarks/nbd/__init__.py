@@ -1,0 +1,1 @@
+"""Compares NBD servers on one disk with fio's NBD engine."""
