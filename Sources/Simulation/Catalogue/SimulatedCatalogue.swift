@@ -1,0 +1,156 @@
+package import Catalogue
+package import Units
+
+// The catalogue in memory and virtual time: what SQLite promises, and no more.
+//
+// Each lane's requests are served one after another and answered in order.  A commit is atomic, and
+// durable at the latest when it is answered.  A crash finds a commit that was not answered either
+// wholly done or not at all; of several, the first ones.
+
+/// Serves the requests of lanes, one queue each.
+package final class SimulatedCatalogue {
+    package private(set) var tables = CatalogueTables()
+    private var queues: [[CatalogueRequest]]
+    private var random: SimulationRandom
+    private let journal: Journal
+    /// Typical nanoseconds of a load and of a commit, and how many of them are slow.
+    package let loadNanoseconds: UInt64
+    package let commitNanoseconds: UInt64
+    package let slowOneIn: Int
+
+    package init(
+        laneCount: Int,
+        loadNanoseconds: UInt64,
+        commitNanoseconds: UInt64,
+        slowOneIn: Int,
+        seed: UInt64,
+        journal: Journal
+    ) {
+        queues = Array(repeating: [], count: laneCount)
+        random = SimulationRandom(seed: seed, stream: .catalogue)
+        self.loadNanoseconds = loadNanoseconds
+        self.commitNanoseconds = commitNanoseconds
+        self.slowOneIn = slowOneIn
+        self.journal = journal
+    }
+
+    /// Takes a request; the nanoseconds after which `finish` is due, or nil when others of the lane
+    /// come first.
+    package func submit(_ request: CatalogueRequest, lane: LaneIndex) -> UInt64? {
+        let index = Int(lane.rawValue)
+        queues[index].append(request)
+        return queues[index].count == 1 ? duration(of: request) : nil
+    }
+
+    /// Serves the lane's oldest request.  Gives the answer, the request, and the nanoseconds after
+    /// which the next one is due.
+    package func finish(
+        lane: LaneIndex
+    ) -> (answer: CatalogueAnswer, request: CatalogueRequest, next: UInt64?) {
+        let index = Int(lane.rawValue)
+        let request = queues[index].removeFirst()
+        let next = queues[index].first.map { duration(of: $0) }
+        switch request {
+        case .load(let key):
+            journal.met(.leafLoaded)
+            return (.loaded(tables.leaf(key)), request, next)
+        case .commit(let image):
+            journal.met(.checkpointCommitted)
+            tables.apply(image)
+            return (.committed, request, next)
+        }
+    }
+
+    package var hasCommitInFlight: Bool {
+        queues.contains { queue in
+            queue.contains { if case .commit = $0 { true } else { false } }
+        }
+    }
+
+    /// The engine is gone: each lane's first unanswered commits are done, how many is chance.
+    package func crash() {
+        for index in queues.indices {
+            var isDone = random.isOne(in: 2)
+            for request in queues[index] {
+                guard case .commit(let image) = request else { continue }
+                journal.met(.crashWithCommitInFlight)
+                journal.met(isDone ? .commitInFlightSurvived : .commitInFlightLost)
+                if isDone {
+                    tables.apply(image)
+                    isDone = random.isOne(in: 2)
+                }
+            }
+            queues[index] = []
+        }
+    }
+
+    /// The pool is opened once more; the number is durable before anything else happens.
+    package func beginIncarnation() { tables.incarnation += 1 }
+
+    private func duration(of request: CatalogueRequest) -> UInt64 {
+        switch request {
+        case .load: random.duration(around: loadNanoseconds, slowOneIn: slowOneIn)
+        case .commit: random.duration(around: commitNanoseconds, slowOneIn: slowOneIn)
+        }
+    }
+}
+
+/// The catalogue's rows.  Never iterated in an order that depends on hashing.
+package struct CatalogueTables: Sendable {
+    package var incarnation: UInt32 = 0
+    private var leaves: [LeafKey: [UInt8]] = [:]
+    private var heat: [LeafKey: [UInt8]] = [:]
+    private var volumes: [VolumeIdentifier: VolumeRow] = [:]
+    private var trees: [TreeIdentifier: TreeRow] = [:]
+    private var segments: [SegmentAddress: SegmentRow] = [:]
+    private var positions: [LaneIndex: LanePosition] = [:]
+    /// Rows of all checkpoints, oldest first.
+    package private(set) var events: [EventRow] = []
+
+    package init() {}
+
+    /// Carries out one transaction.
+    package mutating func apply(_ image: CheckpointImage) {
+        positions[image.position.lane] = image.position
+        for (key, bytes) in image.leaves {
+            leaves[key] = bytes.isEmpty ? nil : bytes
+            if bytes.isEmpty { heat[key] = nil }
+        }
+        for (key, bytes) in image.heat { heat[key] = bytes.isEmpty ? nil : bytes }
+        for address in image.freedSegments { segments[address] = nil }
+        for row in image.segments { segments[row.address] = row }
+        for row in image.volumes { volumes[row.identifier] = row }
+        for row in image.trees { trees[row.identifier] = row }
+        for identifier in image.forgottenVolumes { forget(identifier) }
+        events.append(contentsOf: image.events)
+    }
+
+    private mutating func forget(_ identifier: VolumeIdentifier) {
+        volumes[identifier] = nil
+        for tree in sortedTrees where tree.volume == identifier { trees[tree.identifier] = nil }
+    }
+
+    package func leaf(_ key: LeafKey) -> StoredLeaf {
+        StoredLeaf(key: key, bytes: leaves[key] ?? [], heat: heat[key] ?? [])
+    }
+
+    package func segment(at address: SegmentAddress) -> SegmentRow? { segments[address] }
+
+    package var leafKeys: [LeafKey] { leaves.keys.sorted() }
+
+    package var segmentRows: [SegmentRow] { segments.values.sorted { $0.address < $1.address } }
+
+    private var sortedTrees: [TreeRow] { trees.values.sorted { $0.identifier < $1.identifier } }
+
+    /// What the engine gets to open a pool.
+    package var contents: CatalogueContents {
+        CatalogueContents(
+            incarnation: incarnation,
+            volumes: volumes.values.sorted { $0.identifier < $1.identifier },
+            trees: sortedTrees,
+            segments: segmentRows,
+            positions: positions.values.sorted { $0.lane < $1.lane },
+            leafKeys: leafKeys
+        )
+    }
+}

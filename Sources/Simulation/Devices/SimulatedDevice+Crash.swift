@@ -1,0 +1,95 @@
+internal import IO
+internal import Units
+
+extension SimulatedDevice {
+    /// Cuts the power: what no flush covered is left as `mode` says, and the device is idle.
+    package func cutPower(_ mode: CrashMode) {
+        landFlushInFlight()
+        let (whole, cut) = takePending()
+        var pending = whole
+        pending.append(contentsOf: cut)
+        if mode == .prefix { pending.sort { $0.submitted < $1.submitted } }
+        var fates = CrashFates(mode: mode, writeCount: pending.count, random: &random)
+        for (index, write) in pending.enumerated() {
+            fates.beginWrite(random: &random)
+            for (position, cell) in write.cells.enumerated() {
+                let fate = fates.fate(
+                    write: index,
+                    block: position,
+                    blockCount: write.cells.count,
+                    random: &random
+                )
+                leave(fate, of: cell, at: write.firstBlock + position)
+                newest[write.firstBlock + position] = 0
+            }
+            cells.release(write.cells)
+        }
+    }
+
+    /// Kills the engine's process: what the device completed it keeps, still volatile, in order;
+    /// what was in flight lands, or not, or in part.
+    package func killProcess() {
+        landFlushInFlight()
+        let (whole, cut) = takePending()
+        // Still newest where they were: only their order is written down again.
+        for write in whole { restore(write) }
+        for write in cut {
+            switch random.below(3) {
+            case 0: restore(write)
+            case 1: cells.release(write.cells)
+            default: restorePart(of: write)
+            }
+        }
+    }
+
+    /// A flush that was in flight may have done its work without having said so.
+    private func landFlushInFlight() {
+        for held in inFlight {
+            guard let held, held.operation.kind == .flush, random.isOne(in: 2) else { continue }
+            makeDurable(through: held.covers)
+        }
+    }
+
+    /// The first blocks of a write landed, its others did not.
+    private func restorePart(of write: VolatileWrite) {
+        guard !write.cells.isEmpty else { return }
+        let count = random.below(write.cells.count)
+        var landed = write
+        landed.cells = Array(write.cells[..<count])
+        cells.release(Array(write.cells[count...]))
+        if count > 0 { restore(landed) }
+    }
+
+    private func leave(_ fate: BlockFate, of cell: UInt32, at block: Int) {
+        let source = cells.region(of: cell)
+        switch fate {
+        case .sectors(0): break
+        case .sectors(0xFF): image.write(source, to: block)
+        case .sectors(let mask):
+            let target = image.block(block)
+            for sector in 0..<8 where mask & 1 << sector != 0 {
+                let part = (sector * 512)..<((sector + 1) * 512)
+                target[part].copy(from: source[part])
+            }
+        case .damaged: damage(block, with: source)
+        }
+    }
+
+    /// Of each sector: a quarter right, a quarter untouched, half partly or wholly wrong.
+    private func damage(_ block: Int, with source: BufferRegion) {
+        let target = image.block(block)
+        for sector in 0..<8 {
+            let start = sector * 512
+            let part = start..<(start + 512)
+            switch random.below(4) {
+            case 0: target[part].copy(from: source[part])
+            case 1: break
+            case 2: target[part].fillRandomly(seed: random.next())
+            default:
+                target[part].copy(from: source[part])
+                let wrong = random.number(in: 1...63) * 8
+                target[start..<(start + wrong)].fillRandomly(seed: random.next())
+            }
+        }
+    }
+}

@@ -1,0 +1,172 @@
+internal import IO
+internal import Units
+
+/// What one request did to one block.
+struct Patch: Equatable {
+    enum Kind: UInt8 {
+        /// Stamped bytes.
+        case data
+        /// Zeros that own space.
+        case zero
+        /// Zeros that own none: a trim, or zeros that need not keep space.
+        case hole
+    }
+    /// The request's place in the volume's write order.
+    var order: UInt64
+    /// Bytes of the block that changed.
+    var from: UInt16
+    var to: UInt16
+    var kind: Kind
+    /// The request failed half-way, or was cut by a crash: it did this, or it did not.
+    var isDoubtful = false
+
+    var isWhole: Bool { from == 0 && to == 4096 }
+    var range: Range<Int> { Int(from)..<Int(to) }
+}
+
+/// What a block held before the oldest patch that is still of interest.
+enum BlockBase: Equatable {
+    /// Never written or trimmed.
+    case hole
+    /// Zeros that own space.
+    case zero
+    /// As one request wrote it, whole.
+    case written(UInt64)
+    /// Made of parts of several.
+    case mixed([UInt8])
+}
+
+/// What a client may be told about the space of a block.
+enum SpaceClaim: Equatable {
+    case hole, zero, data
+    /// Parts were zeroed: reading decides.
+    case unknown
+}
+
+/// The versions of one block of a volume, oldest first.
+struct BlockHistory {
+    var base = BlockBase.hole
+    var patches: [Patch] = []
+    /// In the volume's list of blocks with patches.
+    var isListed = false
+
+    /// Index behind the last patch that a state reaching up to `order` includes.
+    func end(at order: UInt64) -> Int {
+        var end = patches.count
+        while end > 0, patches[end - 1].order > order { end -= 1 }
+        return end
+    }
+
+    /// Patches in doubt among the first `end`.
+    func doubtfulCount(before end: Int) -> Int {
+        patches[..<end].count { $0.isDoubtful }
+    }
+
+    /// Whether patch `index` is in, when bit k of `choice` decides the k-th patch in doubt.
+    private func isIn(_ index: Int, choice: Int) -> Bool {
+        guard patches[index].isDoubtful else { return true }
+        let rank = patches[..<index].count { $0.isDoubtful }
+        return choice >> rank & 1 == 1
+    }
+
+    /// The index of the newest whole patch before `end`; nil when the base shows through.
+    private func foundation(before end: Int, choice: Int) -> Int? {
+        (0..<end).last { patches[$0].isWhole && isIn($0, choice: choice) }
+    }
+
+    /// Writes the content after the first `end` patches to `target`, a block.
+    func materialise(
+        before end: Int,
+        choice: Int,
+        volume: UInt64,
+        block: UInt64,
+        seed: UInt64,
+        into target: BufferRegion,
+        scratch: BufferRegion
+    ) {
+        let start = foundation(before: end, choice: choice)
+        if start == nil {
+            switch base {
+            case .hole, .zero: target.zero()
+            case .written(let order):
+                SectorStamp.fill(
+                    target,
+                    range: 0..<4096,
+                    volume: volume,
+                    block: block,
+                    order: order,
+                    seed: seed,
+                    scratch: scratch
+                )
+            case .mixed(let bytes): target.copy(from: bytes)
+            }
+        }
+        for index in (start ?? 0)..<end where isIn(index, choice: choice) {
+            let patch = patches[index]
+            if patch.kind == .data {
+                SectorStamp.fill(
+                    target,
+                    range: patch.range,
+                    volume: volume,
+                    block: block,
+                    order: patch.order,
+                    seed: seed,
+                    scratch: scratch
+                )
+            } else {
+                target[patch.range].zero()
+            }
+        }
+    }
+
+    /// What extents may say after the first `end` patches.
+    func claim(before end: Int) -> SpaceClaim {
+        guard doubtfulCount(before: end) == 0 else { return .unknown }
+        let start = foundation(before: end, choice: 0)
+        guard (start ?? -1) + 1 == end else { return .unknown }
+        guard let start else {
+            switch base {
+            case .hole: return .hole
+            case .zero: return .zero
+            case .written: return .data
+            case .mixed: return .unknown
+            }
+        }
+        switch patches[start].kind {
+        case .data: return .data
+        case .zero: return .zero
+        case .hole: return .hole
+        }
+    }
+
+    /// Makes the content after the first `end` patches the base.  None of them is in doubt.
+    mutating func fold(
+        before end: Int,
+        volume: UInt64,
+        block: UInt64,
+        seed: UInt64,
+        scratch: [BufferRegion]
+    ) {
+        guard end > 0 else { return }
+        let last = patches[end - 1]
+        if last.isWhole {
+            switch last.kind {
+            case .data: base = .written(last.order)
+            case .zero: base = .zero
+            case .hole: base = .hole
+            }
+        } else {
+            materialise(
+                before: end,
+                choice: 0,
+                volume: volume,
+                block: block,
+                seed: seed,
+                into: scratch[0],
+                scratch: scratch[1]
+            )
+            base = .mixed(scratch[0].byteArray)
+        }
+        patches.removeFirst(end)
+    }
+}

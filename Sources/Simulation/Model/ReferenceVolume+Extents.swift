@@ -1,0 +1,97 @@
+internal import Units
+
+/// What the engine said about a stretch of a volume.
+package struct ExtentAnswer: Sendable {
+    package var byteCount: UInt64
+    package var isHole: Bool
+    package var isZero: Bool
+    package var isPoisoned: Bool
+
+    package init(byteCount: UInt64, isHole: Bool, isZero: Bool, isPoisoned: Bool) {
+        self.byteCount = byteCount
+        self.isHole = isHole
+        self.isZero = isZero
+        self.isPoisoned = isPoisoned
+    }
+}
+
+extension ReferenceVolume {
+    /// Checks extents at the moment when they are answered.  They may end early, not late.
+    package func check(
+        extents: [ExtentAnswer],
+        offset: UInt64,
+        byteCount: UInt64,
+        bound: ReadBound
+    ) {
+        var position = offset
+        let end = offset + byteCount
+        if extents.isEmpty { journal.report(.extents, "volume \(number): no extent at \(offset)") }
+        for (index, extent) in extents.enumerated() {
+            let stop = position + extent.byteCount
+            // The last one may describe more than was asked for.
+            if extent.byteCount == 0 || position >= end || stop > end && index + 1 < extents.count {
+                journal.report(
+                    .extents,
+                    "volume \(number): extent \(index) of \(extent.byteCount) bytes at "
+                        + "\(position), asked for up to \(end)"
+                )
+                return
+            }
+            if extent.isPoisoned {
+                journal.report(.errorHasReason, "volume \(number): poisoned extent at \(position)")
+            }
+            let last = min(stop, end)
+            for block in (position / 4096)..<((last + 4095) / 4096) {
+                guard isTrue(extent, of: block, bound: bound) else {
+                    reportClaim(extent, block: block, bound: bound)
+                    return
+                }
+            }
+            position = stop
+        }
+    }
+
+    private func isTrue(_ extent: ExtentAnswer, of block: UInt64, bound: ReadBound) -> Bool {
+        let history = history(of: block)
+        return (history.end(at: bound.low)...history.patches.count).contains { end in
+            switch history.claim(before: end) {
+            case .hole: return extent.isHole && extent.isZero
+            case .zero: return extent.isZero && !extent.isHole
+            case .data: return !extent.isZero && !extent.isHole
+            case .unknown:
+                guard extent.isZero || extent.isHole else { return true }
+                return choice(history, block, before: end, part: 0..<4096, found: nil) != nil
+            }
+        }
+    }
+
+    private func reportClaim(_ extent: ExtentAnswer, block: UInt64, bound: ReadBound) {
+        let history = history(of: block)
+        let legal = history.patches.map { "\($0.order)\($0.kind)[\($0.from),\($0.to))" }
+        journal.report(
+            .extents,
+            "volume \(number) block \(block) is said to be hole=\(extent.isHole) "
+                + "zero=\(extent.isZero); legal from \(bound.low): base \(history.base.summary), "
+                + "then \(legal.joined(separator: " "))"
+        )
+    }
+
+    /// Blocks that own space when every answered request is done and none is in flight: at least
+    /// and at most.
+    package var chargedBlockCount: (least: Int, most: Int) {
+        var least = 0
+        var most = 0
+        for page in pages {
+            for history in page.blocks {
+                switch history.claim(before: history.patches.count) {
+                case .hole: break
+                case .zero, .data:
+                    least += 1
+                    most += 1
+                case .unknown: most += 1
+                }
+            }
+        }
+        return (least, most)
+    }
+}

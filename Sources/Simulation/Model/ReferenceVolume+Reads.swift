@@ -1,0 +1,155 @@
+package import IO
+
+/// What a read that begins now may not be older than.
+package struct ReadBound: Sendable {
+    /// The order that the state must reach at least.
+    package var low: UInt64
+}
+
+extension ReferenceVolume {
+    package var readBound: ReadBound { ReadBound(low: max(acknowledged, observed)) }
+
+    /// Checks what a read brought, at the moment when it is answered; nil for a hole.
+    package func check(read data: BufferRegion?, offset: UInt64, byteCount: Int, bound: ReadBound) {
+        var position = offset
+        let end = offset + UInt64(byteCount)
+        var highest: UInt64 = 0
+        while position < end, journal.isEmpty {
+            let block = position / 4096
+            let stop = min(end, (block + 1) * 4096)
+            let part = Int(position - block * 4096)..<Int(stop - block * 4096)
+            let found = data.map { $0[Int(position - offset)..<Int(stop - offset)] }
+            highest = max(highest, checkBlock(block, part: part, found: found, bound: bound))
+            position = stop
+        }
+        observed = max(observed, highest)
+    }
+
+    /// Checks a part of one block; gives the order of the version that it shows.
+    private func checkBlock(
+        _ block: UInt64,
+        part: Range<Int>,
+        found: BufferRegion?,
+        bound: ReadBound
+    ) -> UInt64 {
+        let history = history(of: block)
+        let low = history.end(at: bound.low)
+        for end in low...history.patches.count {
+            guard let choice = choice(history, block, before: end, part: part, found: found) else {
+                continue
+            }
+            if end < history.patches.count { journal.met(.readRacedWrite) }
+            if end > low { journal.met(.readRacedNewerVersion) }
+            if history.doubtfulCount(before: end) > 0 && part == 0..<4096 {
+                settleDoubt(block, before: end, choice: choice)
+            }
+            // What was read before the low bound proves nothing new.
+            return end > low ? history.patches[end - 1].order : 0
+        }
+        reportMismatch(block, part: part, found: found, bound: bound)
+        return 0
+    }
+
+    /// The choice of patches in doubt under which the block holds `found` after its first `end`
+    /// patches; nil when there is none.
+    func choice(
+        _ history: BlockHistory,
+        _ block: UInt64,
+        before end: Int,
+        part: Range<Int>,
+        found: BufferRegion?
+    ) -> Int? {
+        let doubtful = min(history.doubtfulCount(before: end), 6)
+        // All in first: the last choice is the likeliest.
+        for choice in (0..<(1 << doubtful)).reversed() {
+            history.materialise(
+                before: end,
+                choice: choice,
+                volume: number,
+                block: block,
+                seed: seed,
+                into: scratch[0],
+                scratch: scratch[1]
+            )
+            let expected = scratch[0][part]
+            if found.map({ expected.isEqual(to: $0) }) ?? expected.isZero { return choice }
+        }
+        return nil
+    }
+
+    /// A read has shown which patches in doubt are there: from here on it stays so.
+    func settleDoubt(_ block: UInt64, before end: Int, choice: Int) {
+        withBlock(block) { history in
+            var rank = 0
+            var kept: [Patch] = []
+            for (index, patch) in history.patches.enumerated() {
+                var patch = patch
+                if patch.isDoubtful && index < end {
+                    defer { rank += 1 }
+                    guard choice >> rank & 1 == 1 else { continue }
+                    patch.isDoubtful = false
+                }
+                kept.append(patch)
+            }
+            history.patches = kept
+        }
+    }
+
+    /// Says what is wrong with a block, and whose the bytes are.
+    private func reportMismatch(
+        _ block: UInt64,
+        part: Range<Int>,
+        found: BufferRegion?,
+        bound: ReadBound
+    ) {
+        let history = history(of: block)
+        let legal = history.patches.map { "\($0.order)\($0.kind)[\($0.from),\($0.to))" }
+        let text =
+            "volume \(number) block \(block) bytes \(part): found \(describe(found, part: part)); "
+            + "legal from \(bound.low) to \(issued): base \(history.base.summary), "
+            + "then \(legal.joined(separator: " "))"
+        journal.report(oracle(for: found, part: part, block: block), text)
+    }
+
+    /// Which promise the bytes break: foreign ones O6, others O7.
+    func oracle(for found: BufferRegion?, part: Range<Int>, block: UInt64) -> Oracle {
+        guard let found, part.lowerBound % 512 == 0, found.byteCount >= 512 else {
+            return .rightBytes
+        }
+        guard let stamp = SectorStamp(reading: found.bytes, at: 0, seed: seed) else {
+            return found.isZero ? .rightBytes : .ownBytes
+        }
+        let sector = block * 8 + UInt64(part.lowerBound / 512)
+        return stamp.volume == number && stamp.sector == sector ? .rightBytes : .ownBytes
+    }
+
+    /// Bytes in words: whose they are, sector by sector, runs shortened.
+    func describe(_ found: BufferRegion?, part: Range<Int>) -> String {
+        guard let found else { return "a hole" }
+        guard part.lowerBound % 512 == 0 else { return "\(found.byteCount) bytes" }
+        var words: [String] = []
+        for offset in stride(from: 0, to: found.byteCount - 511, by: 512) {
+            let sector = found[offset..<(offset + 512)]
+            let word: String
+            if let stamp = SectorStamp(reading: sector.bytes, at: 0, seed: seed) {
+                word = "v\(stamp.volume)s\(stamp.sector)@\(stamp.order)"
+            } else {
+                word = sector.isZero ? "zeros" : "unknown"
+            }
+            words.append(word)
+        }
+        return words.joined(separator: ",")
+    }
+}
+
+extension BlockBase {
+    /// In words, without the bytes.
+    var summary: String {
+        switch self {
+        case .hole: "hole"
+        case .zero: "zero"
+        case .written(let order): "written@\(order)"
+        case .mixed: "mixed"
+        }
+    }
+}

@@ -1,0 +1,61 @@
+/// Rare things that a run must have met, or it proves little.  Counted over all seeds.
+package enum Probe: Int, Sendable, CaseIterable {
+    case crashWithVolatileWrites
+    case crashWithWritesInFlight
+    case crashWithFlushInFlight
+    case crashAfterFlushReply
+    case crashWithCommitInFlight
+    case commitInFlightSurvived
+    case commitInFlightLost
+    case crashDuringRecovery
+    case crashRightAfterRecovery
+    case crashBeforeVerification
+    case crashWhenFull
+    case crashWithRequestsInFlight
+    case unacknowledgedWriteSurvived
+    case acknowledgedWriteLost
+    case prefixWasAmbiguous
+    case largeRequestWasCut
+    case readRacedWrite
+    case readRacedNewerVersion
+    case readMetMovingBlock
+    case unalignedWrite
+    case oddByteWrite
+    case noSpaceReply
+    case writeAfterNoSpace
+    case holeReply
+    case demotedExtentSeen
+    case cleanCopyExtentSeen
+    case reservedZeroSeen
+    case volumeCreated
+    case volumeDestroyed
+    case volumeGrown
+    case volumeShrunk
+    case volumeCreatedBesideLoad
+    case controlCutByCrash
+    case promotionAsked
+    case segmentReused
+    case discardSeen
+    case checkpointCommitted
+    case checkpointRecounted
+    case leafLoaded
+    case emptiedPoolChecked
+    case slowOperation
+    case requestBackpressure
+    case shutDownCleanly
+}
+
+/// How often each probe was met.
+package struct ProbeCounts: Sendable {
+    package private(set) var counts = [Int](repeating: 0, count: Probe.allCases.count)
+
+    package init() {}
+
+    package subscript(probe: Probe) -> Int { counts[probe.rawValue] }
+
+    package mutating func count(_ probe: Probe, times: Int = 1) { counts[probe.rawValue] += times }
+
+    package mutating func add(_ other: ProbeCounts) {
+        for index in counts.indices { counts[index] += other.counts[index] }
+    }
+}
