@@ -54,6 +54,36 @@ package struct BlockState: Equatable, Sendable, BitwiseCopyable {
         )
     }
 
+    /// Has a checksum: it has data, or had.
+    @inlinable
+    package var hasChecksum: Bool {
+        kindCode == Kind.stored.rawValue || kindCode == Kind.poisoned.rawValue
+    }
+
+    /// What stands where a leaf could not be read: reading such a block is an error.
+    package static var unknown: BlockState {
+        var state = absent
+        state.kindCode = Kind.poisoned.rawValue
+        return state
+    }
+
+    /// Whether the fields fit each other.  Only such a state is stored, and no other is read.
+    ///
+    /// A stored block lies somewhere.  A reserved zero lies nowhere and has no checksum.  An absent
+    /// block is `absent` and nothing else.
+    package var isWellFormed: Bool {
+        guard reserved == 0, Location(rawValue: flash.rawValue) != nil,
+            Location(rawValue: disk.rawValue) != nil
+        else { return false }
+        return switch kind {
+        case .absent: self == .absent
+        case .zero: flash.isNowhere && disk.isNowhere && checksum == 0
+        case .stored: flash.isPlace || disk.isPlace
+        case .poisoned: true
+        case nil: false
+        }
+    }
+
     /// Nil only for a pattern that no writer writes: damage in memory.
     @inlinable package var kind: Kind? { Kind(rawValue: kindCode) }
     @inlinable package var isAbsent: Bool { kindCode == Kind.absent.rawValue }

@@ -102,13 +102,16 @@ extension MutableRawSpan {
     }
 
     /// Writes zeros over the whole span.
-    mutating func zero() {
-        var offset = 0
-        while offset + 8 <= byteCount {
+    mutating func zero() { zero(in: 0..<byteCount) }
+
+    /// Writes zeros over `range`.
+    mutating func zero(in range: Range<Int>) {
+        var offset = range.lowerBound
+        while offset + 8 <= range.upperBound {
             storeBytes(of: 0, toByteOffset: offset, as: UInt64.self)
             offset += 8
         }
-        while offset < byteCount {
+        while offset < range.upperBound {
             storeBytes(of: 0, toByteOffset: offset, as: UInt8.self)
             offset += 1
         }

@@ -10,7 +10,7 @@ package import Units
 //         12     4  checksum          CRC-32C of the block, this field as zero
 //         16    16  poolIdentifier    catches a device that belongs to another pool
 //         32    16  deviceIdentifier  catches a segment of another device
-//         48     4  segmentIndex      where the segment believes it lies; catches misdirected writes
+//         48     4  segmentIndex      where it believes it lies; catches misdirected writes
 //         52     4  incarnation       of the pool when the segment was opened
 //         56     8  segmentSequence   grows with every segment that the pool opens; from one
 //         64     8  firstRecord       RecordNumber of the first record in it
