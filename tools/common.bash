@@ -59,7 +59,7 @@ run_cleanup() {
     trap - EXIT ERR
     trap '' INT TERM HUP
     set +e
-    if [[ $status != @(0|129|130|143) ]] && ! $has_said_why; then
+    if [ -n "$failed_line" ] && [[ $status != @(0|129|130|143) ]] && ! $has_said_why; then
         printf '%s: error: line %s ended with status %s\n' "${0##*/}" "$failed_line" "$status" >&2
     fi
     for ((index = ${#cleanup_commands[@]} - 1; index >= 0; index--)); do
@@ -67,7 +67,8 @@ run_cleanup() {
     done
     exit "$status"
 }
-failed_line=unknown
+# The line of the last command that failed; empty when the script itself chose its status.
+failed_line=
 set -o errtrace
 trap 'failed_line=$LINENO' ERR
 trap run_cleanup EXIT
