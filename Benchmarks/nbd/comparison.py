@@ -26,6 +26,8 @@ class Ratio:
     high: float
     round_count: int
     dropped_count: int
+    #: Too few rounds were calm, so that all of them are in.
+    is_restless: bool
 
     @property
     def is_significant(self) -> bool:
@@ -34,16 +36,18 @@ class Ratio:
 
 
 def compare(ours: list[Sample], theirs: list[Sample], measure: str, canary_limit: float) -> Ratio | None:
-    """None when too few rounds count: the machine was too restless, or they were too few from the start.
+    """None when there are too few rounds at all.
 
-    A round is dropped when its two canaries differ by more than `canary_limit`, a fraction.
+    A round is dropped when its two canaries differ by more than `canary_limit`, a fraction; if that
+    leaves too few, all rounds count and the ratio is marked as restless.
     """
-    ratios = []
+    calm, restless = [], []
     for our, their in zip(ours, theirs):
+        ratio = getattr(our, measure) / max(getattr(their, measure), 1e-9)
         slow, fast = max(our.canary, their.canary), min(our.canary, their.canary)
-        bottom = getattr(their, measure)
-        if slow / fast <= 1 + canary_limit and bottom > 0:
-            ratios.append(getattr(our, measure) / bottom)
+        (calm if slow / fast <= 1 + canary_limit else restless).append(ratio)
+    is_restless = len(calm) < ROUNDS_MIN
+    ratios = calm + restless if is_restless else calm
     if len(ratios) < ROUNDS_MIN:
         return None
     generator = random.Random(1)
@@ -52,7 +56,7 @@ def compare(ours: list[Sample], theirs: list[Sample], measure: str, canary_limit
     return Ratio(
         median=statistics.median(ratios), low=medians[int(RESAMPLES * 0.025)],
         high=medians[int(RESAMPLES * 0.975) - 1], round_count=len(ratios),
-        dropped_count=len(ours) - len(ratios))
+        dropped_count=len(ours) - len(ratios), is_restless=is_restless)
 
 
 def spread(samples: list[Sample], measure: str) -> tuple[float, float, float]:

@@ -51,6 +51,23 @@ def canary() -> float:
     return best
 
 
+class Calm:
+    """Waits until the machine is as fast as it was at its best, for a while at most."""
+
+    def __init__(self, limit: float, patience: float):
+        self.limit, self.patience = limit, patience
+        self.best = canary()
+
+    def wait(self):
+        deadline = time.monotonic() + self.patience
+        while True:
+            now = canary()
+            self.best = min(self.best, now)
+            if now <= self.best * (1 + self.limit) or time.monotonic() > deadline:
+                return
+            time.sleep(0.2)
+
+
 def fio_command(server: Server, case: Case, seconds: float, flush_every: int, seed: int) -> list[str]:
     command = [
         "fio", "--name=x", "--ioengine=nbd", f"--uri={server.uri}", f"--rw={case.direction}",

@@ -77,7 +77,7 @@ def print_tables(results: Results, peers: list[str], canary_limit: float):
             print(f"  {'/ ' + peer:10}{cells}")
     print("\n'/ NAME' is the first server's figure over NAME's: the median of the rounds' ratios and "
           "its bootstrap 95 % interval;\n'~': the interval touches 1 +- 1 %; '-N': N rounds dropped, "
-          "as the machine's speed changed inside them.")
+          "as the machine's speed changed inside them;\n'!': it changed in so many that none was dropped.")
 
 
 def spread_text(samples: list[Sample], measure: str) -> str:
@@ -96,7 +96,7 @@ def ratio_text(ours: list[Sample], theirs: list[Sample], measure: str, canary_li
     ratio = compare(ours, theirs, measure, canary_limit)
     if ratio is None:
         return "too few rounds"
-    mark = "" if ratio.is_significant else "~"
+    mark = ("!" if ratio.is_restless else "") + ("" if ratio.is_significant else "~")
     dropped = f" -{ratio.dropped_count}" if ratio.dropped_count else ""
     return f"{mark}{ratio.median:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]{dropped}"
 
