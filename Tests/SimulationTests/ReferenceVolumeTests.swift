@@ -56,7 +56,7 @@ final class VolumeBench {
             read: order == 0 ? nil : self.block(block, at: order),
             offset: block * 4096,
             byteCount: 4096,
-            bound: bound ?? volume.readBound
+            bound: bound ?? volume.beginRead()
         )
     }
 
@@ -81,7 +81,7 @@ struct ReferenceVolumeTests {
     @Test func `a read beside a write shows either, and then never the older again`() {
         let bench = VolumeBench()
         let first = bench.acknowledgedWrite(0)
-        let bound = bench.volume.readBound
+        let bound = bench.volume.beginRead()
         let second = bench.write(0)
         bench.read(0, shows: first, bound: bound)
         bench.read(0, shows: second, bound: bound)
@@ -97,7 +97,7 @@ struct ReferenceVolumeTests {
             read: bench.block(0, at: order, volume: 4),
             offset: 0,
             byteCount: 4096,
-            bound: bench.volume.readBound
+            bound: bench.volume.beginRead()
         )
         #expect(bench.oracle == .ownBytes)
     }
@@ -116,14 +116,14 @@ struct ReferenceVolumeTests {
             read: memory.region,
             offset: 4096,
             byteCount: 4096,
-            bound: bench.volume.readBound
+            bound: bench.volume.beginRead()
         )
         #expect(bench.oracle == nil)
         bench.volume.check(
             read: memory.region[600..<1000],
             offset: 4096 + 600,
             byteCount: 400,
-            bound: bench.volume.readBound
+            bound: bench.volume.beginRead()
         )
         #expect(bench.oracle == nil)
     }
@@ -152,6 +152,7 @@ struct ReferenceVolumeTests {
         bench.volume.crash(isPowerCut: true, wasServed: true)
         bench.recovered(1, shows: 0)
         bench.recovered(2, shows: second)
+        bench.volume.settle()
         #expect(bench.oracle == .prefix)
     }
 
@@ -198,6 +199,7 @@ struct ReferenceVolumeTests {
         bench.volume.crash(isPowerCut: true, wasServed: true)
         bench.recovered(0, shows: order)
         bench.recovered(1, shows: 0)
+        bench.volume.settle()
         #expect(bench.oracle == .prefix)
     }
 
@@ -209,6 +211,28 @@ struct ReferenceVolumeTests {
         bench.recovered(1, shows: 0)
         #expect(bench.oracle == nil)
         bench.volume.settle()
+        bench.read(0, shows: order)
+        bench.read(1, shows: 0)
+        #expect(bench.oracle == nil)
+        bench.read(1, shows: order)
+        #expect(bench.oracle == .rightBytes)
+    }
+
+    @Test func `of requests in flight together any may be there`() {
+        let bench = VolumeBench()
+        _ = bench.write(0)
+        let second = bench.write(1)
+        bench.volume.crash(isPowerCut: true, wasServed: true)
+        bench.recovered(0, shows: 0)
+        bench.recovered(1, shows: second)
+        bench.volume.settle()
+        #expect(bench.oracle == nil)
+    }
+
+    @Test func `a write that failed half-way is settled by the next read`() {
+        let bench = VolumeBench(atomicByteCount: 4096)
+        let order = bench.write(0, blocks: 2)
+        bench.volume.refuse(order)
         #expect(bench.volume.doubtfulBlocks == [0, 1])
         bench.read(0, shows: order)
         bench.read(1, shows: 0)
@@ -224,6 +248,7 @@ struct ReferenceVolumeTests {
         bench.recovered(0, shows: first)
         bench.volume.crash(isPowerCut: true, wasServed: true)
         bench.recovered(0, shows: 0)
+        bench.volume.settle()
         #expect(bench.oracle != nil)
     }
 
@@ -254,14 +279,14 @@ struct ReferenceVolumeTests {
             extents: [say(false, false), say(false, true), say(true, true)],
             offset: 0,
             byteCount: 3 * 4096,
-            bound: bench.volume.readBound
+            bound: bench.volume.beginRead()
         )
         #expect(bench.oracle == nil)
         bench.volume.check(
             extents: [say(true, true)],
             offset: 0,
             byteCount: 4096,
-            bound: bench.volume.readBound
+            bound: bench.volume.beginRead()
         )
         #expect(bench.oracle == .extents)
     }

@@ -30,6 +30,8 @@ enum BlockBase: Equatable {
     case hole
     /// Zeros that own space.
     case zero
+    /// Zeros of which a crash has left it open whether they own space.
+    case unclearZero
     /// As one request wrote it, whole.
     case written(UInt64)
     /// Made of parts of several.
@@ -49,13 +51,11 @@ struct BlockHistory {
     var patches: [Patch] = []
     /// In the volume's list of blocks with patches.
     var isListed = false
-
-    /// Index behind the last patch that a state reaching up to `order` includes.
-    func end(at order: UInt64) -> Int {
-        var end = patches.count
-        while end > 0, patches[end - 1].order > order { end -= 1 }
-        return end
-    }
+    /// After a crash: zeros of which it is open whether they own space.
+    var isUnclear = false
+    /// The newest request whose effect a read has shown, and the volume's tick at that moment.
+    var shownOrder: UInt64 = 0
+    var shownAt: UInt64 = 0
 
     /// Patches in doubt among the first `end`.
     func doubtfulCount(before end: Int) -> Int {
@@ -87,7 +87,7 @@ struct BlockHistory {
         let start = foundation(before: end, choice: choice)
         if start == nil {
             switch base {
-            case .hole, .zero: target.zero()
+            case .hole, .zero, .unclearZero: target.zero()
             case .written(let order):
                 SectorStamp.fill(
                     target,
@@ -129,7 +129,7 @@ struct BlockHistory {
             case .hole: return .hole
             case .zero: return .zero
             case .written: return .data
-            case .mixed: return .unknown
+            case .mixed, .unclearZero: return .unknown
             }
         }
         switch patches[start].kind {

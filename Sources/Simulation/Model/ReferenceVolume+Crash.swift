@@ -1,34 +1,24 @@
 package import IO
 
-// After a crash the volume stands at one of several points.  Reading a block rules out those that do
-// not show these bytes; when every block with more than one possible version was read, one state
-// is left, and it is what the volume holds from then on, durably: recovery made it so.
+// After a crash each request is there or not, and every block that is read says something about
+// some requests: those whose effect it shows, or that lie under what it shows, are in; those that
+// would lie over it are out.  When all blocks with more than one version were read, every request
+// is known, and the order of requests is checked as a whole.  From then on the volume is what was
+// read, durably: recovery made it so.
 
 extension ReferenceVolume {
-    /// Whether it is not known where the volume stands.
-    package var isUnsettled: Bool { !candidates.isEmpty }
-
     /// The engine is gone.
     ///
     /// - Parameters:
     ///   - isPowerCut: volatile writes are lost too.
     ///   - wasServed: recovery had succeeded since the last crash, so that what it left is durable.
     package func crash(isPowerCut: Bool, wasServed: Bool) {
-        let low = isPowerCut ? durable : max(acknowledged, durable)
-        if isUnsettled {
-            // What reads have ruled out stays so, once it was served.
-            guard !wasServed, isPowerCut, let first = candidates.first, first.order > low else {
-                return
-            }
+        if !isUnsettled {
+            keepsAcknowledged = !isPowerCut
+        } else if isPowerCut && !wasServed {
+            keepsAcknowledged = false
         }
-        lowest = low
-        candidates = [Candidate(order: low, isPartial: false)]
-        for request in requests where request.order > low {
-            if !request.isAtomic {
-                candidates.append(Candidate(order: request.order, isPartial: true))
-            }
-            candidates.append(Candidate(order: request.order, isPartial: false))
-        }
+        isUnsettled = true
     }
 
     /// Blocks that must be read to settle the volume, in order of address.
@@ -45,101 +35,165 @@ extension ReferenceVolume {
         return known.sorted()
     }
 
+    /// Whether the request must be there after the crash.
+    private func isOwed(_ order: UInt64) -> Bool {
+        guard let known = request(order) else { return true }
+        return known.isDurable || keepsAcknowledged && known.isAcknowledged
+    }
+
     /// Takes note of what recovery made of the size.
     package func observe(byteCount found: UInt64) {
-        let left = candidates.filter { size(at: $0.order) == found }
-        guard !left.isEmpty else {
+        var size = byteCount
+        for known in openRequests {
+            guard let newByteCount = known.newByteCount, !known.isRefused else { continue }
+            if isOwed(known.order) || newByteCount == found {
+                size = newByteCount
+                withRequest(known.order) { $0.isSeenIn = true }
+            } else {
+                withRequest(known.order) { $0.isSeenOut = true }
+            }
+        }
+        guard size == found else {
             journal.report(
                 .prefix,
-                "volume \(number) has \(found) bytes after a crash, was \(byteCount)"
+                "volume \(number) has \(found) bytes after a crash, not \(size)"
             )
             return
         }
-        candidates = left
         byteCount = found
-    }
-
-    private func size(at order: UInt64) -> UInt64 {
-        requests.last { $0.order <= order && $0.newByteCount != nil }?.newByteCount ?? byteCount
     }
 
     /// Takes note of what a block holds after the crash; nil for a hole.
     package func observe(block: UInt64, found: BufferRegion?) {
         let history = history(of: block)
-        let matches = (0...history.patches.count).map { end in
+        let matching = (0...history.patches.count).filter { end in
             choice(history, block, before: end, part: 0..<4096, found: found) != nil
         }
-        let left = candidates.filter { candidate in
-            let end = history.end(at: candidate.order)
-            if matches[end] { return true }
-            return candidate.isPartial && end > 0
-                && history.patches[end - 1].order == candidate.order && matches[end - 1]
+        let owed = (history.patches.lastIndex { isOwed($0.order) }).map { $0 + 1 } ?? 0
+        guard let least = matching.first, let most = matching.last, most >= owed else {
+            return reportLoss(block, owed: owed, matching: matching, found: found)
         }
-        guard !left.isEmpty else {
-            reportLoss(block, history: history, matches: matches, found: found)
-            return
+        for (index, patch) in history.patches.enumerated() {
+            withRequest(patch.order) { request in
+                if index < least { request.isSeenIn = true }
+                if index >= most { request.isSeenOut = true }
+            }
         }
-        candidates = left
+        let isAmbiguous = least < most
+        if isAmbiguous { journal.met(.crashLeftEqualVersions) }
+        withBlock(block) { history in
+            history.patches.removeLast(history.patches.count - most)
+            if isAmbiguous && found == nil { history.isUnclear = true }
+        }
     }
 
     private func reportLoss(
         _ block: UInt64,
-        history: BlockHistory,
-        matches: [Bool],
+        owed: Int,
+        matching: [Int],
         found: BufferRegion?
     ) {
-        let legal = history.patches.map { "\($0.order)\($0.kind)[\($0.from),\($0.to))" }
-        let points = candidates.map { "\($0.order)\($0.isPartial ? "?" : "")" }
         let text =
             "volume \(number) block \(block) after a crash: found "
-            + "\(describe(found, part: 0..<4096)); durable \(durable), acknowledged "
-            + "\(acknowledged), issued \(issued), points left \(points.joined(separator: " ")); "
-            + "base \(history.base.summary), then \(legal.joined(separator: " "))"
-        if let end = matches.lastIndex(of: true) {
-            let order = end > 0 ? history.patches[end - 1].order : 0
-            let isOld = end < history.end(at: lowest)
-            if !isOld {
-                journal.report(.prefix, text + "; alone it would stand at \(order)")
-            } else if lowest > durable {
-                journal.report(.killKeeps, text)
-            } else {
-                journal.report(.flushedSurvives, text)
-            }
+            + "\(describe(found, part: 0..<4096)); owed \(owed) of \(describeHistory(of: block))"
+        guard matching.isEmpty else {
+            let history = history(of: block)
+            let lost = request(history.patches[owed - 1].order)
+            let isFlushed = lost?.isDurable ?? true
+            let asked = lost?.asksDurability ?? false
+            journal.report(
+                isFlushed ? asked ? .durableWriteSurvives : .flushedSurvives : .killKeeps,
+                text
+            )
             return
         }
         let oracle = oracle(for: found, part: 0..<4096, block: block)
         journal.report(oracle == .ownBytes ? .ownBytes : .flushedSurvives, text)
     }
 
-    /// All listed blocks were read: the volume stands at the newest point that is left.
+    /// All listed blocks were read: checks that what is left is a prefix of the write order, and
+    /// takes it for the volume's state.
     package func settle() {
-        guard let best = candidates.last(where: { !$0.isPartial }) ?? candidates.last else {
-            return
-        }
-        if candidates.count > 1 { journal.met(.prefixWasAmbiguous) }
-        if best.isPartial { journal.met(.largeRequestWasCut) }
-        if best.order > acknowledged { journal.met(.unacknowledgedWriteSurvived) }
-        if best.order < acknowledged { journal.met(.acknowledgedWriteLost) }
-        byteCount = size(at: best.order)
-        candidates = []
-        requests = []
-        durable = best.order
-        acknowledged = best.order
-        observed = best.order
+        let known = openRequests.filter { !$0.isRefused }
+        checkWholeness(known)
+        checkOrder(known)
+        countProbes(known)
+        let cut = known.filter { $0.isSeenIn && $0.isSeenOut }.map(\.order)
+        isUnsettled = false
+        keepsAcknowledged = false
+        forgetRequests()
         for block in listed {
             withBlock(block) { history in
-                history.patches.removeLast(history.patches.count - history.end(at: best.order))
-                if best.isPartial, let last = history.patches.last, last.order == best.order {
-                    history.patches[history.patches.count - 1].isDoubtful = true
+                for index in history.patches.indices
+                where cut.contains(history.patches[index].order) {
+                    // Cut by the crash: what it did to this block was just read.
+                    history.patches[index].isDoubtful = false
                 }
+                let wasUnclear = history.isUnclear
                 foldDurable(&history, block)
+                if wasUnclear && history.patches.isEmpty { history.base = .unclearZero }
+                history.isUnclear = false
                 history.isListed = !history.patches.isEmpty
+                history.shownOrder = 0
             }
         }
         listed = listed.filter { history(of: $0).isListed }
     }
 
-    /// Blocks of which it is in doubt what a request did that failed or was cut: to be read again.
+    private func checkWholeness(_ known: [IssuedRequest]) {
+        for request in known where request.isAtomic && request.isSeenIn && request.isSeenOut {
+            journal.report(
+                .prefix,
+                "volume \(number): request \(request.order) is there in part"
+            )
+        }
+    }
+
+    /// No request is missing that comes before one that is there.
+    private func checkOrder(_ known: [IssuedRequest]) {
+        var newest: IssuedRequest?
+        var newestAcknowledged: IssuedRequest?
+        for request in known where request.isSeenIn {
+            if request.issuedAt > newest?.issuedAt ?? 0 { newest = request }
+            if request.isAcknowledged && !request.asksDurability
+                && request.acknowledgedAt > newestAcknowledged?.acknowledgedAt ?? 0
+            {
+                newestAcknowledged = request
+            }
+        }
+        for request in known where request.isSeenOut && request.isAcknowledged {
+            if let newest, request.acknowledgedAt < newest.issuedAt {
+                journal.report(
+                    .prefix,
+                    "volume \(number): request \(newest.order) is there, and \(request.order), "
+                        + "acknowledged before it was issued, is not"
+                )
+            }
+            if let newestAcknowledged, !request.asksDurability,
+                request.acknowledgedAt < newestAcknowledged.acknowledgedAt
+            {
+                journal.report(
+                    .prefix,
+                    "volume \(number): request \(newestAcknowledged.order) is there, and "
+                        + "\(request.order), acknowledged before it, is not"
+                )
+            }
+        }
+    }
+
+    private func countProbes(_ known: [IssuedRequest]) {
+        if known.contains(where: { $0.isSeenIn && !$0.isAcknowledged }) {
+            journal.met(.unacknowledgedWriteSurvived)
+        }
+        if known.contains(where: { $0.isSeenOut && $0.isAcknowledged }) {
+            journal.met(.acknowledgedWriteLost)
+        }
+        if known.contains(where: { $0.isSeenIn && $0.isSeenOut }) {
+            journal.met(.largeRequestWasCut)
+        }
+    }
+
+    /// Blocks of which it is in doubt what a request did that failed: to be read again.
     package var doubtfulBlocks: [UInt64] {
         listed.filter { block in history(of: block).patches.contains { $0.isDoubtful } }.sorted()
     }

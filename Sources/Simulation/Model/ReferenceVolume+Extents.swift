@@ -53,7 +53,7 @@ extension ReferenceVolume {
 
     private func isTrue(_ extent: ExtentAnswer, of block: UInt64, bound: ReadBound) -> Bool {
         let history = history(of: block)
-        return (history.end(at: bound.low)...history.patches.count).contains { end in
+        return (lowEnd(history, bound: bound)...history.patches.count).contains { end in
             switch history.claim(before: end) {
             case .hole: return extent.isHole && extent.isZero
             case .zero: return extent.isZero && !extent.isHole
@@ -66,13 +66,11 @@ extension ReferenceVolume {
     }
 
     private func reportClaim(_ extent: ExtentAnswer, block: UInt64, bound: ReadBound) {
-        let history = history(of: block)
-        let legal = history.patches.map { "\($0.order)\($0.kind)[\($0.from),\($0.to))" }
         journal.report(
             .extents,
             "volume \(number) block \(block) is said to be hole=\(extent.isHole) "
-                + "zero=\(extent.isZero); legal from \(bound.low): base \(history.base.summary), "
-                + "then \(legal.joined(separator: " "))"
+                + "zero=\(extent.isZero); must show \(lowEnd(history(of: block), bound: bound)) "
+                + "of \(describeHistory(of: block))"
         )
     }
 

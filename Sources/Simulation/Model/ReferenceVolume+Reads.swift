@@ -2,52 +2,73 @@ package import IO
 
 /// What a read that begins now may not be older than.
 package struct ReadBound: Sendable {
-    /// The order that the state must reach at least.
-    package var low: UInt64
+    /// The volume's tick when it began.
+    package var tick: UInt64
 }
 
 extension ReferenceVolume {
-    package var readBound: ReadBound { ReadBound(low: max(acknowledged, observed)) }
+    /// To be taken when a read is issued.
+    package func beginRead() -> ReadBound { ReadBound(tick: nextTick()) }
+
+    /// How many patches of a block a read must show at least.
+    func lowEnd(_ history: BlockHistory, bound: ReadBound) -> Int {
+        var end = history.patches.count
+        while end > 0 {
+            let patch = history.patches[end - 1]
+            // One that failed half-way was answered too.
+            if patch.isDoubtful { break }
+            if request(patch.order).map({ $0.acknowledgedAt < bound.tick }) ?? true { break }
+            if history.shownAt < bound.tick && patch.order <= history.shownOrder { break }
+            end -= 1
+        }
+        return end
+    }
 
     /// Checks what a read brought, at the moment when it is answered; nil for a hole.
     package func check(read data: BufferRegion?, offset: UInt64, byteCount: Int, bound: ReadBound) {
         var position = offset
         let end = offset + UInt64(byteCount)
-        var highest: UInt64 = 0
+        let now = nextTick()
         while position < end, journal.isEmpty {
             let block = position / 4096
             let stop = min(end, (block + 1) * 4096)
             let part = Int(position - block * 4096)..<Int(stop - block * 4096)
             let found = data.map { $0[Int(position - offset)..<Int(stop - offset)] }
-            highest = max(highest, checkBlock(block, part: part, found: found, bound: bound))
+            checkBlock(block, part: part, found: found, bound: bound, now: now)
             position = stop
         }
-        observed = max(observed, highest)
     }
 
-    /// Checks a part of one block; gives the order of the version that it shows.
     private func checkBlock(
         _ block: UInt64,
         part: Range<Int>,
         found: BufferRegion?,
-        bound: ReadBound
-    ) -> UInt64 {
+        bound: ReadBound,
+        now: UInt64
+    ) {
         let history = history(of: block)
-        let low = history.end(at: bound.low)
+        let low = lowEnd(history, bound: bound)
         for end in low...history.patches.count {
             guard let choice = choice(history, block, before: end, part: part, found: found) else {
                 continue
             }
             if end < history.patches.count { journal.met(.readRacedWrite) }
-            if end > low { journal.met(.readRacedNewerVersion) }
+            if end > low {
+                journal.met(.readRacedNewerVersion)
+                withBlock(block) { history in
+                    history.shownOrder = max(
+                        history.shownOrder,
+                        history.patches[end - 1].order
+                    )
+                    history.shownAt = now
+                }
+            }
             if history.doubtfulCount(before: end) > 0 && part == 0..<4096 {
                 settleDoubt(block, before: end, choice: choice)
             }
-            // What was read before the low bound proves nothing new.
-            return end > low ? history.patches[end - 1].order : 0
+            return
         }
         reportMismatch(block, part: part, found: found, bound: bound)
-        return 0
     }
 
     /// The choice of patches in doubt under which the block holds `found` after its first `end`
@@ -102,13 +123,25 @@ extension ReferenceVolume {
         found: BufferRegion?,
         bound: ReadBound
     ) {
-        let history = history(of: block)
-        let legal = history.patches.map { "\($0.order)\($0.kind)[\($0.from),\($0.to))" }
-        let text =
+        let low = lowEnd(history(of: block), bound: bound)
+        journal.report(
+            oracle(for: found, part: part, block: block),
             "volume \(number) block \(block) bytes \(part): found \(describe(found, part: part)); "
-            + "legal from \(bound.low) to \(issued): base \(history.base.summary), "
-            + "then \(legal.joined(separator: " "))"
-        journal.report(oracle(for: found, part: part, block: block), text)
+                + "must show \(low) of \(describeHistory(of: block))"
+        )
+    }
+
+    /// The versions of a block in words.
+    func describeHistory(of block: UInt64) -> String {
+        let history = history(of: block)
+        let patches = history.patches.map { patch in
+            let known = request(patch.order)
+            let state =
+                known.map { $0.isDurable ? "durable" : $0.isAcknowledged ? "done" : "open" }
+                ?? "durable"
+            return "\(patch.order) \(patch.kind)[\(patch.from),\(patch.to)) \(state)"
+        }
+        return "base \(history.base.summary), then \(patches.joined(separator: ", "))"
     }
 
     /// Which promise the bytes break: foreign ones O6, others O7.
@@ -123,18 +156,16 @@ extension ReferenceVolume {
         return stamp.volume == number && stamp.sector == sector ? .rightBytes : .ownBytes
     }
 
-    /// Bytes in words: whose they are, sector by sector, runs shortened.
+    /// Bytes in words: whose they are, sector by sector.
     func describe(_ found: BufferRegion?, part: Range<Int>) -> String {
         guard let found else { return "a hole" }
         guard part.lowerBound % 512 == 0 else { return "\(found.byteCount) bytes" }
         var words: [String] = []
         for offset in stride(from: 0, to: found.byteCount - 511, by: 512) {
             let sector = found[offset..<(offset + 512)]
-            let word: String
+            var word = sector.isZero ? "zeros" : "unknown"
             if let stamp = SectorStamp(reading: sector.bytes, at: 0, seed: seed) {
                 word = "v\(stamp.volume)s\(stamp.sector)@\(stamp.order)"
-            } else {
-                word = sector.isZero ? "zeros" : "unknown"
             }
             words.append(word)
         }
@@ -148,6 +179,7 @@ extension BlockBase {
         switch self {
         case .hole: "hole"
         case .zero: "zero"
+        case .unclearZero: "zeros"
         case .written(let order): "written@\(order)"
         case .mixed: "mixed"
         }

@@ -4,18 +4,17 @@ package import Units
 // What a volume must hold, thought out without the engine: an array of blocks, each with the
 // requests that changed it, in the order in which they were handed to the engine.
 //
-//      order      1    2    3    4    5    6    7    8    9
-//      request    w    w    t    w    W    w    w    z    w        W: above the atomic size
-//                      ^         ^              ^         ^
-//                  durable    acknowledged   observed   issued
+// The write order of a volume is the engine's to choose within limits that a client can see:
 //
-// The promises, in these terms.  The state of a volume is always that of some point in this order.
-// While it is served, the point lies at or behind the newest request that was acknowledged, and
-// behind the newest that any read has shown, before the read began; and not behind the newest that
-// was issued when the read ended.  After a process was killed it lies at or behind the newest
-// acknowledged; after a power cut at or behind the newest that a FLUSH or FUA has covered.  The
-// point is the same for all blocks of the volume, save that a request above the atomic size may be
-// there in part when it is the last.
+// 1. Requests that touch the same block are applied in the order in which they were issued.
+// 2. A request that was answered comes before every request that was issued later.
+// 3. Requests are acknowledged in write order; one that asked for durability may be answered late.
+//
+// While the volume is served, a read shows of each block a version not older than the newest that
+// was acknowledged, or shown by another read, before it began; and not newer than the newest issued
+// when it ended.  After a crash the volume is a prefix of the write order, with every request up to
+// the atomic size there whole or not at all: after a killed process with all that was acknowledged,
+// after a power cut with all that a FLUSH or FUA has covered.
 
 /// The volume as its clients may expect it.
 package final class ReferenceVolume {
@@ -31,39 +30,21 @@ package final class ReferenceVolume {
 
     /// The order of the newest request issued; the first one is 1.
     package internal(set) var issued: UInt64 = 0
-    package internal(set) var acknowledged: UInt64 = 0
-    package internal(set) var observed: UInt64 = 0
-    package internal(set) var durable: UInt64 = 0
-    /// Requests that are not answered, and those that are not durable, by order.
-    var requests: [IssuedRequest] = []
+    /// Counts everything that happens to the volume: says what came before what.
+    private(set) var tick: UInt64 = 0
+    /// Requests by order, from `firstRequest` on.
+    private var requests: [IssuedRequest] = []
+    private var firstRequest: UInt64 = 1
 
     /// Blocks by leaf of 2 MiB: index into `pages`.
     private var pageOfLeaf: [UInt64: Int] = [:]
     private(set) var pages: [(leaf: UInt64, blocks: [BlockHistory])] = []
     /// Blocks with patches; each once.
     var listed: [UInt64] = []
-
-    /// Points in the order at which the volume may stand since the last crash; empty when known.
-    var candidates: [Candidate] = []
-    /// The earliest point that the last crash allowed.
-    var lowest: UInt64 = 0
-
-    /// A request that changes the volume.
-    struct IssuedRequest {
-        var order: UInt64
-        var isAtomic: Bool
-        var isDurable: Bool
-        var isAnswered = false
-        /// Size of the volume from here on, for a resize.
-        var newByteCount: UInt64?
-    }
-
-    /// A point in the order at which a crash may have left the volume.
-    struct Candidate: Equatable {
-        var order: UInt64
-        /// Of the request at `order` only some blocks are there.
-        var isPartial: Bool
-    }
+    /// A crash has come between the model and the volume; reads will tell what is left.
+    package internal(set) var isUnsettled = false
+    /// What was acknowledged must be there after the crash that left the volume unsettled.
+    var keepsAcknowledged = false
 
     package init(
         number: UInt64,
@@ -89,10 +70,7 @@ package final class ReferenceVolume {
 
     // MARK: Blocks
 
-    func withBlock<Result>(
-        _ block: UInt64,
-        _ body: (inout BlockHistory) -> Result
-    ) -> Result {
+    func withBlock<Result>(_ block: UInt64, _ body: (inout BlockHistory) -> Result) -> Result {
         let leaf = block / 512
         let page: Int
         if let known = pageOfLeaf[leaf] {
@@ -123,16 +101,33 @@ package final class ReferenceVolume {
 
     /// Forgets versions that no crash can bring back.
     func foldDurable(_ history: inout BlockHistory, _ block: UInt64) {
-        let end = history.end(at: durable)
-        guard end > 0, history.doubtfulCount(before: end) == 0 else { return }
+        let end = history.patches.lastIndex { request($0.order)?.isDurable ?? true }.map { $0 + 1 }
+        guard let end, history.doubtfulCount(before: end) == 0 else { return }
         history.fold(before: end, volume: number, block: block, seed: seed, scratch: scratch)
     }
 
-    // MARK: Requests that change the volume
+    // MARK: Requests
+
+    /// What is known of a request; nil when it is done and durable, and so of no interest.
+    func request(_ order: UInt64) -> IssuedRequest? {
+        order < firstRequest ? nil : requests[Int(order - firstRequest)]
+    }
+
+    func withRequest(_ order: UInt64, _ body: (inout IssuedRequest) -> Void) {
+        guard order >= firstRequest else { return }
+        body(&requests[Int(order - firstRequest)])
+    }
+
+    var openRequests: [IssuedRequest] { requests }
+
+    func nextTick() -> UInt64 {
+        tick += 1
+        return tick
+    }
 
     /// Notes a write that is handed to the engine now; its order goes into the stamps.
     package func beginWrite(offset: UInt64, byteCount: Int, isDurable: Bool) -> UInt64 {
-        let order = issue(byteCount: UInt64(byteCount), isDurable: isDurable)
+        let order = issue(byteCount: UInt64(byteCount), asksDurability: isDurable)
         addPatches(.data, offset: offset, byteCount: UInt64(byteCount), order: order)
         return order
     }
@@ -143,14 +138,14 @@ package final class ReferenceVolume {
         keepsSpace: Bool,
         isDurable: Bool
     ) -> UInt64 {
-        let order = issue(byteCount: byteCount, isDurable: isDurable)
+        let order = issue(byteCount: byteCount, asksDurability: isDurable)
         addPatches(keepsSpace ? .zero : .hole, offset: offset, byteCount: byteCount, order: order)
         return order
     }
 
     /// Only whole blocks inside the range are trimmed.
     package func beginTrim(offset: UInt64, byteCount: UInt64, isDurable: Bool) -> UInt64 {
-        let order = issue(byteCount: byteCount, isDurable: isDurable)
+        let order = issue(byteCount: byteCount, asksDurability: isDurable)
         let first = (offset + 4095) / 4096
         let end = (offset + byteCount) / 4096
         if first < end {
@@ -159,28 +154,21 @@ package final class ReferenceVolume {
         return order
     }
 
-    /// What lies behind a smaller size is gone.
+    /// Another size, which is a multiple of a block; a smaller one only behind a trim.
     package func beginResize(to newByteCount: UInt64) -> UInt64 {
-        let order = issue(byteCount: 0, isDurable: true)
+        let order = issue(byteCount: 0, asksDurability: true)
         requests[requests.count - 1].newByteCount = newByteCount
-        let firstLost = newByteCount / 4096
-        for index in pages.indices {
-            for position in 0..<512 {
-                let block = pages[index].leaf * 512 + UInt64(position)
-                guard block >= firstLost, pages[index].blocks[position].isInUse else { continue }
-                add(Patch(order: order, from: 0, to: 4096, kind: .hole), to: block)
-            }
-        }
         return order
     }
 
-    private func issue(byteCount: UInt64, isDurable: Bool) -> UInt64 {
+    private func issue(byteCount: UInt64, asksDurability: Bool) -> UInt64 {
         issued += 1
         requests.append(
             IssuedRequest(
                 order: issued,
                 isAtomic: byteCount <= UInt64(atomicByteCount),
-                isDurable: isDurable
+                asksDurability: asksDurability,
+                issuedAt: nextTick()
             )
         )
         return issued
@@ -193,10 +181,7 @@ package final class ReferenceVolume {
             let block = position / 4096
             let from = position % 4096
             let to = min(end - block * 4096, 4096)
-            add(
-                Patch(order: order, from: UInt16(from), to: UInt16(to), kind: kind),
-                to: block
-            )
+            add(Patch(order: order, from: UInt16(from), to: UInt16(to), kind: kind), to: block)
             position = block * 4096 + to
         }
     }
@@ -205,24 +190,24 @@ package final class ReferenceVolume {
 
     /// The engine answered that the request is done.
     package func acknowledge(_ order: UInt64) {
-        guard let index = requests.firstIndex(where: { $0.order == order }) else { return }
-        acknowledged = max(acknowledged, order)
-        requests[index].isAnswered = true
-        if let size = requests[index].newByteCount { byteCount = size }
-        if requests[index].isDurable { makeDurable(through: order) }
-        forgetSettledRequests()
+        let now = nextTick()
+        guard let known = request(order) else { return }
+        withRequest(order) { $0.acknowledgedAt = now }
+        if let size = known.newByteCount { byteCount = size }
+        guard known.asksDurability else { return }
+        withRequest(order) { $0.isDurable = true }
+        makeDurable { $0.acknowledgedAt < known.issuedAt }
     }
 
     /// The engine refused the request.  One that is not atomic may be there in part.
     package func refuse(_ order: UInt64) {
-        guard let index = requests.firstIndex(where: { $0.order == order }) else { return }
-        let isAtomic = requests[index].isAtomic
-        requests.remove(at: index)
+        guard let known = request(order) else { return }
+        withRequest(order) { $0.isRefused = true }
         for block in listed {
             withBlock(block) { history in
                 for index in history.patches.indices.reversed()
                 where history.patches[index].order == order {
-                    if isAtomic {
+                    if known.isAtomic {
                         history.patches.remove(at: index)
                     } else {
                         history.patches[index].isDoubtful = true
@@ -232,20 +217,48 @@ package final class ReferenceVolume {
         }
     }
 
-    /// A flush covers what is acknowledged when it is issued: keep this and give it to `flushed`.
-    package var flushBound: UInt64 { acknowledged }
+    /// A flush covers what was acknowledged when it was issued: keep this and give it to `flushed`.
+    package var flushBound: UInt64 { nextTick() }
 
-    package func flushed(_ bound: UInt64) {
-        makeDurable(through: bound)
-        forgetSettledRequests()
+    package func flushed(_ bound: UInt64) { makeDurable { $0.acknowledgedAt < bound } }
+
+    private func makeDurable(where isCovered: (IssuedRequest) -> Bool) {
+        for index in requests.indices where isCovered(requests[index]) {
+            requests[index].isDurable = true
+        }
+        guard let first = requests.first, first.isSettled else { return }
+        let count = requests.firstIndex { !$0.isSettled } ?? requests.count
+        requests.removeFirst(count)
+        firstRequest += UInt64(count)
     }
 
-    private func makeDurable(through order: UInt64) { durable = max(durable, order) }
-
-    private func forgetSettledRequests() {
-        guard let first = requests.first, first.isAnswered, first.order <= durable else { return }
-        requests.removeAll { $0.isAnswered && $0.order <= durable }
+    /// All that was issued has settled.
+    func forgetRequests() {
+        requests = []
+        firstRequest = issued + 1
     }
+}
+
+/// A request that changes a volume, until it is done and durable.
+struct IssuedRequest {
+    var order: UInt64
+    var isAtomic: Bool
+    var asksDurability: Bool
+    /// Ticks of the volume.
+    var issuedAt: UInt64
+    /// The largest number while there is no answer.
+    var acknowledgedAt = UInt64.max
+    var isRefused = false
+    /// Survives any crash.
+    var isDurable = false
+    /// Size of the volume from here on, for a resize.
+    var newByteCount: UInt64?
+    /// What reads after a crash have shown: blocks where it is there, and where it is not.
+    var isSeenIn = false
+    var isSeenOut = false
+
+    var isAcknowledged: Bool { acknowledgedAt != .max }
+    var isSettled: Bool { isDurable || isRefused }
 }
 
 extension BlockHistory {

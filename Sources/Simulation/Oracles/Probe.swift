@@ -14,7 +14,7 @@ package enum Probe: Int, Sendable, CaseIterable {
     case crashWithRequestsInFlight
     case unacknowledgedWriteSurvived
     case acknowledgedWriteLost
-    case prefixWasAmbiguous
+    case crashLeftEqualVersions
     case largeRequestWasCut
     case readRacedWrite
     case readRacedNewerVersion
