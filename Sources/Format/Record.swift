@@ -61,7 +61,7 @@ package struct RecordHeader: Equatable, Sendable {
     package static var magic: UInt64 { 0x4452_4345_524F_5349 }
     package static var version: UInt16 { 1 }
     package static var byteCount: Int { Geometry.blockByteCount }
-    package static var tableOffset: Int { 96 }
+    package static var tableOffset: Int { Layout.table.offset }
     package static var tableByteCountMax: Int { byteCount - tableOffset }
     /// Blocks that a record has beside its data: the header and its tail.
     package static var overheadBlockCount: Int { 2 }
@@ -98,86 +98,45 @@ package struct RecordHeader: Equatable, Sendable {
         self.tableByteCount = tableByteCount
         self.incarnation = incarnation
     }
+}
 
-    /// Completes a header block whose entries are already in place; returns its checksum.
-    ///
-    /// Bytes behind the table must be zero.
-    @discardableResult
-    package func seal(into block: inout MutableRawSpan, nonce: UInt64) -> UInt32 {
-        invariant(block.byteCount == Self.byteCount, "a record header fills one block")
-        block.storeBytes(of: Self.magic, toByteOffset: 0, as: UInt64.self)
-        block.storeBytes(of: Self.version, toByteOffset: 8, as: UInt16.self)
-        block.storeBytes(of: stream.rawValue, toByteOffset: 10, as: UInt8.self)
-        block.storeBytes(of: isTail ? 1 : 0, toByteOffset: 11, as: UInt8.self)
-        block.storeBytes(of: 0, toByteOffset: 12, as: UInt32.self)
-        block.storeBytes(of: segmentSequence, toByteOffset: 16, as: UInt64.self)
-        block.storeBytes(of: segmentIndex.rawValue, toByteOffset: 24, as: UInt32.self)
-        block.storeBytes(of: blockOffset, toByteOffset: 28, as: UInt32.self)
-        block.storeBytes(of: number.rawValue, toByteOffset: 32, as: UInt64.self)
-        block.storeBytes(of: durableThrough.rawValue, toByteOffset: 40, as: UInt64.self)
-        block.storeBytes(of: firstSequence.rawValue, toByteOffset: 48, as: UInt64.self)
-        block.storeBytes(of: entryCount, toByteOffset: 56, as: UInt32.self)
-        block.storeBytes(of: dataBlockCount, toByteOffset: 60, as: UInt32.self)
-        block.storeBytes(of: previousChecksum, toByteOffset: 64, as: UInt32.self)
-        block.storeBytes(of: lane.rawValue, toByteOffset: 68, as: UInt16.self)
-        block.storeBytes(of: device.rawValue, toByteOffset: 70, as: UInt8.self)
-        block.storeBytes(of: 0, toByteOffset: 71, as: UInt8.self)
-        block.storeBytes(of: tableByteCount, toByteOffset: 72, as: UInt32.self)
-        block.storeBytes(of: incarnation, toByteOffset: 76, as: UInt32.self)
-        block.storeBytes(of: 0, toByteOffset: 80, as: UInt64.self)
-        block.storeBytes(of: 0, toByteOffset: 88, as: UInt64.self)
-        let checksum = Self.checksum(of: block.bytes, nonce: nonce)
-        block.storeBytes(of: checksum, toByteOffset: 12, as: UInt32.self)
-        return checksum
-    }
+extension RecordHeader {
+    package enum Layout {
+        package static var magic: Field<UInt64> { Preamble.Layout.magic }
+        package static var version: Field<UInt16> { Preamble.Layout.version }
+        package static var stream: Field<UInt8> { Field(at: 10) }
+        package static var flags: Field<UInt8> { Field(at: 11) }
+        package static var checksum: Field<UInt32> { Preamble.Layout.checksum }
+        package static var segmentSequence: Field<UInt64> { Field(at: 16) }
+        package static var segmentIndex: Field<UInt32> { Field(at: 24) }
+        package static var blockOffset: Field<UInt32> { Field(at: 28) }
+        package static var number: Field<UInt64> { Field(at: 32) }
+        package static var durableThrough: Field<UInt64> { Field(at: 40) }
+        package static var firstSequence: Field<UInt64> { Field(at: 48) }
+        package static var entryCount: Field<UInt32> { Field(at: 56) }
+        package static var dataBlockCount: Field<UInt32> { Field(at: 60) }
+        package static var previousChecksum: Field<UInt32> { Field(at: 64) }
+        package static var lane: Field<UInt16> { Field(at: 68) }
+        package static var device: Field<UInt8> { Field(at: 70) }
+        package static var reservedByte: Field<UInt8> { Field(at: 71) }
+        package static var tableByteCount: Field<UInt32> { Field(at: 72) }
+        package static var incarnation: Field<UInt32> { Field(at: 76) }
+        package static var reserved: Stretch { Stretch(at: 80, byteCount: 16) }
+        package static var table: Stretch { Stretch(at: 96, byteCount: 4000) }
 
-    /// Reads the header at the start of `block`; believes nothing before the checksum.
-    package init(decoding block: RawSpan, nonce: UInt64) throws(FormatError) {
-        guard block.byteCount >= Self.byteCount else {
-            throw .truncated(structure: "record", needed: Self.byteCount, found: block.byteCount)
+        package static var rows: [LayoutRow] {
+            [
+                magic.row("magic"), version.row("version"), stream.row("stream"),
+                flags.row("flags"), checksum.row("checksum"),
+                segmentSequence.row("segmentSequence"), segmentIndex.row("segmentIndex"),
+                blockOffset.row("blockOffset"), number.row("number"),
+                durableThrough.row("durableThrough"), firstSequence.row("firstSequence"),
+                entryCount.row("entryCount"), dataBlockCount.row("dataBlockCount"),
+                previousChecksum.row("previousChecksum"), lane.row("lane"),
+                device.row("device"), reservedByte.row("reserved"),
+                tableByteCount.row("tableByteCount"), incarnation.row("incarnation"),
+                reserved.row("reserved"), table.row("table"),
+            ]
         }
-        guard block.word64(at: 0) == Self.magic else { throw .noMagic(structure: "record") }
-        let found = block.word32(at: 12)
-        let expected = Self.checksum(of: block.extracting(0..<Self.byteCount), nonce: nonce)
-        guard found == expected else {
-            throw .checksum(structure: "record", expected: expected, found: found)
-        }
-        guard block.word16(at: 8) == Self.version else {
-            throw .unknownVersion(structure: "record", found: block.word16(at: 8))
-        }
-        guard let stream = StreamKind(rawValue: block.byte(at: 10)) else {
-            throw .field(structure: "record", field: "stream", found: UInt64(block.byte(at: 10)))
-        }
-        guard block.byte(at: 11) <= 1 else {
-            throw .field(structure: "record", field: "flags", found: UInt64(block.byte(at: 11)))
-        }
-        guard block.byte(at: 71) == 0, block.word64(at: 80) == 0, block.word64(at: 88) == 0 else {
-            throw .field(structure: "record", field: "reserved", found: block.word64(at: 80))
-        }
-        let table = block.word32(at: 72)
-        guard table <= UInt32(Self.tableByteCountMax) else {
-            throw .field(structure: "record", field: "tableByteCount", found: UInt64(table))
-        }
-        self.init(
-            stream: stream,
-            segmentSequence: block.word64(at: 16),
-            segmentIndex: SegmentIndex(block.word32(at: 24)),
-            blockOffset: block.word32(at: 28),
-            number: RecordNumber(block.word64(at: 32)),
-            durableThrough: RecordNumber(block.word64(at: 40)),
-            firstSequence: SequenceNumber(block.word64(at: 48)),
-            entryCount: block.word32(at: 56),
-            dataBlockCount: block.word32(at: 60),
-            previousChecksum: block.word32(at: 64),
-            lane: LaneIndex(block.word16(at: 68)),
-            device: DeviceIndex(block.byte(at: 70)),
-            tableByteCount: table,
-            incarnation: block.word32(at: 76)
-        )
-        isTail = block.byte(at: 11) == 1
-    }
-
-    private static func checksum(of block: RawSpan, nonce: UInt64) -> UInt32 {
-        Checksum.crc32c(block, skipping: 12, from: UInt32(truncatingIfNeeded: nonce ^ nonce >> 32))
     }
 }

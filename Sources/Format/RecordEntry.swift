@@ -120,6 +120,27 @@ package struct RecordEntry: Equatable, Sendable {
         guard byteCount <= end - offset else {
             throw .truncated(structure: "record entry", needed: offset + byteCount, found: end)
         }
+        try checkControl(in: block, at: offset)
+    }
+
+    /// Refuses a control entry of unknown kind or with other padding than zeros, and other entries
+    /// with what only a control entry has.
+    private func checkControl(in block: RawSpan, at offset: Int) throws(FormatError) {
+        let isKnown = kind == .control ? ControlKind(rawValue: detail) != nil : detail == 0
+        guard isKnown else {
+            throw .field(structure: "record entry", field: "detail", found: UInt64(detail))
+        }
+        guard kind == .control || payloadByteCount == 0 else {
+            throw .field(
+                structure: "record entry",
+                field: "payloadByteCount",
+                found: UInt64(payloadByteCount)
+            )
+        }
+        let payloadEnd = offset + Self.fixedByteCount + Int(payloadByteCount)
+        guard kind != .control || block.isZero(in: payloadEnd..<(offset + byteCount)) else {
+            throw .field(structure: "record entry", field: "padding", found: 1)
+        }
     }
 
     /// The checksum of the entry's block `index`, for an entry at `offset`.
