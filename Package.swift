@@ -29,6 +29,7 @@ let package = Package(
         module("Units"),
         module("Format", "CLinux", "Units"),
         module("IO", "CLinux", "Units"),
+        tests(of: "IO", "Units"),
         module("Policy", "Units"),
         tests(of: "Policy", "Units"),
         module("NBD", "Units", "IO"),

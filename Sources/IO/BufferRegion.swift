@@ -38,7 +38,9 @@ package struct BufferRegion: @unchecked Sendable, BitwiseCopyable {
         @_lifetime(borrow self)
         get {
             let whole = unsafe RawSpan(
-                _unsafeStart: UnsafeRawPointer(base), byteCount: byteCount)
+                _unsafeStart: UnsafeRawPointer(base),
+                byteCount: byteCount
+            )
             return unsafe _overrideLifetime(whole, borrowing: self)
         }
     }
@@ -69,7 +71,9 @@ package struct BufferRegion: @unchecked Sendable, BitwiseCopyable {
         unsafe isotherm_crc32c(start, base, byteCount)
     }
 
-    package func zero() { unsafe base.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount) }
+    package func zero() {
+        unsafe base.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+    }
 
     @usableFromInline
     init(trusting base: UnsafeMutableRawPointer, _ byteCount: Int) {

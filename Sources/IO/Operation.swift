@@ -23,7 +23,11 @@ package struct Operation: Sendable, BitwiseCopyable {
     package var token: UInt64
 
     package init(
-        kind: Kind, device: DeviceIndex, offset: UInt64, byteCount: UInt64, region: BufferRegion,
+        kind: Kind,
+        device: DeviceIndex,
+        offset: UInt64,
+        byteCount: UInt64,
+        region: BufferRegion,
         token: UInt64
     ) {
         self.kind = kind

@@ -26,4 +26,9 @@ uint32_t isotherm_copy_crc32c(uint32_t crc, void *to, const void *from, size_t b
 void *isotherm_map_memory(size_t byte_count, int populate);
 void isotherm_unmap_memory(void *memory, size_t byte_count);
 
+#include "isotherm_files.h"
+#include "isotherm_ring.h"
+#include "isotherm_sockets.h"
+#include "isotherm_threads.h"
+
 #endif
