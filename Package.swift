@@ -23,6 +23,9 @@ func tests(of name: String, _ dependencies: Target.Dependency...) -> Target {
 
 let package = Package(
     name: "isotherm",
+    dependencies: [
+        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0")
+    ],
     targets: [
         .target(name: "CLinux"),
         .testTarget(name: "SourceTests", swiftSettings: settings),
@@ -32,6 +35,10 @@ let package = Package(
         tests(of: "IO", "Units"),
         module("Policy", "Units"),
         tests(of: "Policy", "Units"),
+        module(
+            "Catalogue", "Units", .product(name: "GRDB", package: "GRDB.swift"),
+            .product(name: "GRDBSQLite", package: "GRDB.swift")),
+        tests(of: "Catalogue", "Units", .product(name: "GRDB", package: "GRDB.swift")),
         module("NBD", "Units", "IO"),
         tests(of: "NBD", "Units", "IO"),
     ]

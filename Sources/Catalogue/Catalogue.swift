@@ -1,0 +1,112 @@
+internal import GRDB
+internal import Synchronization
+internal import Units
+
+/// The catalogue of a pool: an SQLite database that holds devices, volumes, trees, segments, log
+/// positions, leaves and heat as of each lane's last checkpoint, and what people want to know.
+///
+/// It is an index.  Nothing here stands between a client and its data, and everything that a
+/// flushed write needs can be rebuilt from the devices.  What it promises is narrow: a commit is
+/// there whole or not at all, and it is durable when `commit` returns.
+///
+/// One thread at a time uses it; while a pool is open that is the thread of `CatalogueService`.
+/// Why there is only one connection and what happens when a change fails: `CatalogueConnection`.
+package final class Catalogue: Sendable {
+    package let path: String
+    package let pool: PoolRow
+    /// In the order of their indices.
+    package let devices: [DeviceRow]
+    /// False when the last holder left a write-ahead log behind: it was killed, crashed or fenced.
+    /// Then `findings()` is worth its time.
+    package let wasClosedCleanly: Bool
+
+    let connection: CatalogueConnection
+    private let lock: Mutex<HeldLock>
+
+    private struct HeldLock: ~Copyable {
+        var lock: DirectoryLock?
+    }
+
+    /// Opens the catalogue at `path` for this process alone.
+    ///
+    /// Returns when all that the log held is durable in the database, so that no decision rests on
+    /// bytes that a killed process never made durable.  Refuses what is not exactly a catalogue of
+    /// a known version, and small tables that SQLite finds damaged.
+    package init(openingAt path: String) throws(CatalogueError) {
+        let lock = try DirectoryLock.acquire(for: path)
+        try CatalogueFile.validateHeader(at: path)
+        wasClosedCleanly = (FilePlace.byteCount(of: path + "-wal") ?? 0) == 0
+        connection = try CatalogueConnection(path: path, isNew: false)
+        try CatalogueFile.validateSchema(over: connection)
+        try connection.checkpoint(truncating: true)
+        try CatalogueFile.validateLength(over: connection)
+        try CatalogueFile.validateSmallTables(over: connection)
+        pool = try CatalogueReading.pool(over: connection)
+        devices = try CatalogueReading.devices(over: connection)
+        self.path = path
+        self.lock = Mutex(HeldLock(lock: consume lock))
+    }
+
+    /// Makes a catalogue for a new pool; `path` must not exist and its directory must.
+    ///
+    /// 1. The database is made whole under the name `path` + ".new" and closed, which makes it
+    ///    durable and leaves no log beside it.
+    /// 2. It is renamed to `path` and the directory is made durable.
+    ///
+    /// So a file at `path` is always a whole catalogue; what an interruption before 2 left is
+    /// removed by the next attempt.
+    package static func create(
+        at path: String,
+        pool: PoolRow,
+        devices: [DeviceRow]
+    ) throws(CatalogueError) {
+        let lock = try DirectoryLock.acquire(for: path)
+        guard FilePlace.byteCount(of: path) == nil else { throw .alreadyThere(path: path) }
+        let draft = path + ".new"
+        for name in [draft, draft + "-wal", draft + "-journal"] {
+            try FilePlace.removeIfThere(name)
+        }
+        try FilePlace.makePrivate(draft)
+        let connection = try CatalogueConnection(path: draft, isNew: true)
+        try connection.change(.create) { database in
+            try CatalogueFile.writeSchema(to: database)
+            try CatalogueFile.write(pool, devices, to: database)
+        }
+        try connection.close()
+        try FilePlace.publish(draft, as: path)
+        _ = consume lock
+    }
+
+    /// Moves the log into the database, empties it, closes the connection and gives back the lock.
+    /// Behind a fence connection and lock are kept until the process ends.
+    package func close() throws(CatalogueError) {
+        try connection.close()
+        lock.withLock { $0.lock = nil }
+    }
+
+    /// Counts one more opening of the pool and returns its number, which is durable: from one,
+    /// below 2^24, never given twice.
+    package func beginIncarnation() throws(CatalogueError) -> UInt32 {
+        let path = path
+        return try connection.change { database in
+            let stored = try CatalogueReading.incarnation(in: database, path: path)
+            guard stored + 1 < 1 << 24 else {
+                throw CatalogueError.incarnationsExhausted(path: path)
+            }
+            try database.execute(
+                sql: "UPDATE pool SET incarnation = ?",
+                arguments: [Int64(stored + 1)]
+            )
+            return stored + 1
+        }
+    }
+
+    /// The version of the SQLite library in use.
+    package static var libraryVersion: String { CatalogueFile.libraryVersion }
+
+    /// Whether this SQLite can lose commits when two connections write or checkpoint at once.  The
+    /// catalogue is safe either way; whoever opens a copy with a tool should know.
+    package static var libraryNeedsSingleConnection: Bool {
+        CatalogueFile.libraryNeedsSingleConnection
+    }
+}

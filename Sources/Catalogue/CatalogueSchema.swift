@@ -1,0 +1,159 @@
+// The tables of the catalogue.  A change of any line is a new version.
+//
+// Integers of SQLite are signed, so 64-bit words are stored as the signed number with the same
+// bits: a word above 2^63 - 1 shows as a negative number.  Identifiers are text in the form
+// 8-4-4-4-12, so that a copy can be read with the sqlite3 command.
+//
+// `leaves` is an ordinary table with a unique index and not a WITHOUT ROWID table.  With 200,000
+// leaves of 0.5 to 8 KiB, 1,000 random replacements of 6 KiB take 35 ms against 67 ms, one load
+// 15 us against 45 us, and the file is a sixth smaller: in a WITHOUT ROWID table the blobs lie in
+// the inner nodes of the tree too and make it deep.  The index is narrow and holds all that the
+// list of keys needs, so that listing reads no blob.  Of the page sizes 4, 8 and 16 KiB the first
+// writes least (11, 19, 35 MB of log for those 1,000 leaves).
+enum CatalogueSchema {
+    /// "ISOT": tells a catalogue from any other SQLite database.
+    static var applicationIdentifier: UInt32 { 0x4953_4F54 }
+    static var version: UInt32 { 1 }
+    static var pageByteCount: Int { 4096 }
+
+    /// Name and definition of each table, in the order in which they are made.
+    static var tables: [(name: String, definition: String)] {
+        [
+            ("pool", pool), ("devices", devices), ("volumes", volumes), ("trees", trees),
+            ("segments", segments), ("positions", positions), ("leaves", leaves), ("heat", heat),
+            ("events", events), ("history", history), ("settings", settings),
+        ]
+    }
+
+    /// The tables that are read whole when a pool opens: few rows, checked each time.
+    static var smallTables: [String] {
+        ["pool", "devices", "volumes", "trees", "segments", "positions", "settings"]
+    }
+
+    private static var pool: String {
+        """
+        CREATE TABLE pool (
+            row INTEGER PRIMARY KEY CHECK (row = 1),
+            identifier TEXT NOT NULL,
+            name TEXT NOT NULL,
+            lane_count INTEGER NOT NULL,
+            created_seconds INTEGER NOT NULL,
+            incarnation INTEGER NOT NULL
+        ) STRICT
+        """
+    }
+    private static var devices: String {
+        """
+        CREATE TABLE devices (
+            device INTEGER PRIMARY KEY,
+            identifier TEXT NOT NULL,
+            role INTEGER NOT NULL,
+            path TEXT NOT NULL,
+            byte_count INTEGER NOT NULL,
+            segment_byte_count INTEGER NOT NULL,
+            segment_count INTEGER NOT NULL,
+            model TEXT
+        ) STRICT
+        """
+    }
+    private static var volumes: String {
+        """
+        CREATE TABLE volumes (
+            identifier TEXT PRIMARY KEY,
+            name TEXT NOT NULL,
+            byte_count INTEGER NOT NULL,
+            lane INTEGER NOT NULL,
+            tree INTEGER NOT NULL,
+            state INTEGER NOT NULL,
+            created_seconds INTEGER NOT NULL,
+            owned_block_count INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """
+    }
+    private static var trees: String {
+        """
+        CREATE TABLE trees (
+            tree INTEGER PRIMARY KEY,
+            parent INTEGER,
+            volume TEXT NOT NULL
+        ) STRICT
+        """
+    }
+    private static var segments: String {
+        """
+        CREATE TABLE segments (
+            device INTEGER,
+            segment INTEGER,
+            lane INTEGER NOT NULL,
+            stream INTEGER NOT NULL,
+            sequence INTEGER NOT NULL,
+            nonce INTEGER NOT NULL,
+            live_block_count INTEGER NOT NULL,
+            PRIMARY KEY (device, segment)
+        ) STRICT, WITHOUT ROWID
+        """
+    }
+    private static var positions: String {
+        """
+        CREATE TABLE positions (
+            lane INTEGER PRIMARY KEY,
+            device INTEGER,
+            segment INTEGER,
+            segment_sequence INTEGER NOT NULL,
+            block_offset INTEGER NOT NULL,
+            next_record INTEGER NOT NULL,
+            previous_checksum INTEGER NOT NULL
+        ) STRICT
+        """
+    }
+    private static var leaves: String {
+        """
+        CREATE TABLE leaves (
+            tree INTEGER NOT NULL,
+            leaf INTEGER NOT NULL,
+            bytes BLOB NOT NULL,
+            UNIQUE (tree, leaf)
+        ) STRICT
+        """
+    }
+    private static var heat: String {
+        """
+        CREATE TABLE heat (
+            tree INTEGER,
+            leaf INTEGER,
+            bytes BLOB NOT NULL,
+            PRIMARY KEY (tree, leaf)
+        ) STRICT, WITHOUT ROWID
+        """
+    }
+    private static var events: String {
+        """
+        CREATE TABLE events (
+            number INTEGER PRIMARY KEY,
+            seconds INTEGER NOT NULL,
+            type TEXT NOT NULL,
+            text TEXT NOT NULL
+        ) STRICT
+        """
+    }
+    private static var history: String {
+        """
+        CREATE TABLE history (
+            number INTEGER PRIMARY KEY,
+            seconds INTEGER NOT NULL,
+            user TEXT NOT NULL,
+            process INTEGER NOT NULL,
+            command_line TEXT NOT NULL,
+            result TEXT NOT NULL
+        ) STRICT
+        """
+    }
+    private static var settings: String {
+        """
+        CREATE TABLE settings (
+            key TEXT PRIMARY KEY,
+            value TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """
+    }
+}
