@@ -15,6 +15,7 @@ package struct HeatScale: Sendable, BitwiseCopyable {
     @usableFromInline let shortHourlyRate: Float
     /// Touches an hour for each unit of a long average.
     @usableFromInline let longHourlyRate: Float
+    @usableFromInline let hoursPerTick: Float
 
     /// - Parameters:
     ///   - shortHalfLifeTicks: at least 1.
@@ -33,7 +34,11 @@ package struct HeatScale: Sendable, BitwiseCopyable {
         longStepsPerTick = (1 << 30) / UInt64(longHalfLifeTicks)
         shortHourlyRate = 0.693_147_2 * Float(ticksPerHour) / Float(shortHalfLifeTicks)
         longHourlyRate = 0.693_147_2 * Float(ticksPerHour) / Float(longHalfLifeTicks)
+        hoursPerTick = 1 / Float(max(1, ticksPerHour))
     }
+
+    @inlinable
+    package func hours(ofTicks count: UInt32) -> Float { Float(count) * hoursPerTick }
 
     /// One hour and one day, in ticks of a second.
     @inlinable
@@ -42,15 +47,15 @@ package struct HeatScale: Sendable, BitwiseCopyable {
     }
 }
 
-/// A non-negative number in 16 bits: 5 bits of exponent, 11 of mantissa, from 2^-20 to just below
+/// A non-negative number in 16 bits: 5 bits of exponent, 11 of mantissa, from 2^-19 to just below
 /// 2^12, exact for whole numbers up to 4,095, and zero as zero.  Larger values stay at the top.
 ///
 /// The bits are those of a `Float` with its exponent moved and its mantissa cut, so that both
 /// conversions are an addition and a shift, and larger codes are larger numbers.
 @usableFromInline
 enum CompactNumber {
-    /// Exponent code of 2^-20 in a `Float` is 127 - 20 = 107; code 0 is kept for zero.
-    @usableFromInline static var exponentOffset: UInt32 { 106 << 23 }
+    /// The exponent of 2^-19 in a `Float` is 127 - 19 = 108, and code 1 here; code 0 is zero.
+    @usableFromInline static var exponentOffset: UInt32 { 107 << 23 }
 
     @inlinable
     @inline(__always)

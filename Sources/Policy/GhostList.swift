@@ -12,7 +12,7 @@ package import Units
 /// - *False positives.*  A lookup compares at most eight fingerprints, on average four:
 ///   4 x 2^-16 = 0.006 % of the chunks that are not in the list are found in it.
 /// - *Early loss.*  A bucket that is full gives up its oldest entry.  Buckets hold four live entries
-///   on average; about one entry in thirty is lost before its time (measured: see the tests).
+///   on average; about one entry in a hundred is lost before its time (measured: see the tests).
 ///
 /// Lookup, insertion and removal touch one bucket, 32 bytes, and allocate nothing.  Owned by one
 /// lane.

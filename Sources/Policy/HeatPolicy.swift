@@ -19,8 +19,8 @@ package struct HeatPolicyLimits: Sendable, BitwiseCopyable {
 /// The flash log is a queue.  What is read from disk enters it if it is hot enough or came back
 /// soon; what reaches its end leaves unless it is warm, and then goes round once more in the mature
 /// stream.  The textbook queue (S3-FIFO, CLOCK) reinserts whatever has its access bit set; here a
-/// threshold on heat takes the bit's place, so that under pressure the hottest stay and not all that
-/// were touched once.
+/// threshold on heat stands beside the bit, so that under pressure the hottest stay and not all that
+/// were touched once; and a chunk that is hot, but happened to be idle this time round, may stay.
 ///
 /// *The warm threshold* follows the kept share.  Each kept block raises it, each released one lowers
 /// it, by steps whose ratio makes the two balance at the wanted share: a quantile, tracked without a
@@ -49,6 +49,8 @@ package struct HeatPolicy: TieringPolicy {
     private static var warmValueMax: Float { 4096 }
     /// 16 MiB of 4 KiB blocks: two flash segments.
     private static var creditBlocksMax: Float { 4096 }
+    /// Touches expected in another stay in the queue below which an idle chunk is not kept.
+    private static var expectedTouchesMin: Float { 0.3 }
     private static var usefulShareLow: Float { 0.1 }
     private static var usefulShareHigh: Float { 0.2 }
     /// Above this pressure limits on demotion no longer hold.
@@ -104,11 +106,21 @@ package struct HeatPolicy: TieringPolicy {
         if let limit = facts.limit, facts.flashPressure < Self.limitPressureMax {
             if facts.isDirty || limit == .held { return .keep(limit) }
         }
-        let isWarm = facts.heat.value(tick: facts.tick, scale: limits.scale) >= warmValue
+        let isWarm = isWarm(facts)
         adapt(isWarm, facts)
         if !isWarm { return release(facts, .cool) }
         if creditBlocks < Float(facts.liveBlockCount) { return release(facts, .noFreeSegments) }
         return .keep(.warm)
+    }
+
+    /// Hot enough by the threshold, and worth another round: it was touched while it was in the
+    /// queue, or its heat says that another stay as long would bring a touch with some likelihood.
+    private func isWarm(_ facts: ReclaimFacts) -> Bool {
+        let value = facts.heat.value(tick: facts.tick, scale: limits.scale)
+        guard value >= warmValue else { return false }
+        if facts.heat.lastTouch > facts.segmentTick { return true }
+        let stay = facts.tick > facts.segmentTick ? facts.tick - facts.segmentTick : 0
+        return value * limits.scale.hours(ofTicks: stay) >= Self.expectedTouchesMin
     }
 
     private func release(_ facts: ReclaimFacts, _ reason: Reason) -> ReclaimDecision {

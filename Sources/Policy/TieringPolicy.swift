@@ -83,6 +83,8 @@ package struct ReclaimFacts: Sendable, BitwiseCopyable {
     package var liveBlockCount: Int
     /// Segments that the lane has opened since this one.
     package var ageSegments: UInt32 = 0
+    /// When the segment was opened: a touch after it came while the chunk was in its queue.
+    package var segmentTick: UInt32 = 0
     package var diskHasRoom = true
     /// How short of free flash segments the pool is, 0...1: `FreeSegmentMarks.pressure`.
     package var flashPressure: Float = 0
