@@ -33,6 +33,9 @@ package struct HeatPolicyLimits: Sendable, BitwiseCopyable {
 /// *Admission* asks how useful promotions were: of clean chunks at the queue's end, the share still
 /// warm.  Above `usefulShareHigh` the first scattered read promotes; below `usefulShareLow` it takes
 /// heat or a ghost.  The gap between the two is the hysteresis.
+///
+/// *Neighbours* cost hardly any disk time and all the more flash writes.  They are taken along until
+/// most clean chunks leave the queue untouched (`idleShareHigh`), and again once few do.
 package struct HeatPolicy: TieringPolicy {
     package var limits: HeatPolicyLimits
     package private(set) var counters = DecisionCounters()
@@ -42,6 +45,10 @@ package struct HeatPolicy: TieringPolicy {
     package private(set) var usefulShare: Float = 0.5
     /// The first scattered read promotes now.
     package private(set) var isAdmittingNew = true
+    /// Share of clean chunks that nobody touched in their whole time in the queue; 0...1.
+    package private(set) var idleShare: Float = 0.25
+    /// Promotions take their group along now.
+    package private(set) var isTakingNeighbours = true
     /// Blocks that may be kept before others must be released.
     private var creditBlocks: Float = creditBlocksMax
 
@@ -51,6 +58,8 @@ package struct HeatPolicy: TieringPolicy {
     private static var creditBlocksMax: Float { 4096 }
     /// Touches expected in another stay in the queue below which an idle chunk is not kept.
     private static var expectedTouchesMin: Float { 0.3 }
+    private static var idleShareLow: Float { 0.45 }
+    private static var idleShareHigh: Float { 0.6 }
     private static var usefulShareLow: Float { 0.1 }
     private static var usefulShareHigh: Float { 0.2 }
     /// Above this pressure limits on demotion no longer hold.
@@ -70,21 +79,23 @@ package struct HeatPolicy: TieringPolicy {
         return decision
     }
 
+    private var groupChunkCount: Int { isTakingNeighbours ? limits.groupChunkCount : 1 }
+
     private func readDecision(_ facts: ReadFacts) -> ReadDecision {
         if facts.pin == .disk { return .serve(.pinned) }
         if facts.flashPressure >= 1 { return .serve(.noFreeSegments) }
         if facts.isRequested { return .promote(groupChunkCount: 1, .requested) }
         if let limit = facts.limit { return .serve(limit) }
         if facts.pin == .flash { return .promote(groupChunkCount: 1, .pinned) }
-        if facts.isGhost { return .promote(groupChunkCount: limits.groupChunkCount, .ghost) }
+        if facts.isGhost { return .promote(groupChunkCount: groupChunkCount, .ghost) }
         let value = facts.heat.value(tick: facts.tick, scale: limits.scale)
         if value >= limits.promoteValueMin {
-            return .promote(groupChunkCount: limits.groupChunkCount, .warm)
+            return .promote(groupChunkCount: groupChunkCount, .warm)
         }
         if facts.isSequential { return .serve(.scan) }
         if facts.dirtyRatio > Self.dirtyRatioMax { return .serve(.yield) }
         if limits.promotesAtFirstRead && isAdmittingNew {
-            return .promote(groupChunkCount: limits.groupChunkCount, .new)
+            return .promote(groupChunkCount: groupChunkCount, .new)
         }
         return .serve(.cool)
     }
@@ -142,6 +153,10 @@ package struct HeatPolicy: TieringPolicy {
         let move = isWarm ? step * (1 - share) : -step * share
         warmValue = min(Self.warmValueMax, max(Self.warmValueMin, warmValue * (1 + move)))
         guard !facts.isDirty else { return }
+        let isIdle = facts.heat.lastTouch < facts.segmentTick
+        idleShare += ((isIdle ? 1 : 0) - idleShare) * (1 / 256)
+        if idleShare > Self.idleShareHigh { isTakingNeighbours = false }
+        if idleShare < Self.idleShareLow { isTakingNeighbours = true }
         usefulShare += ((isWarm ? 1 : 0) - usefulShare) * (1 / 256)
         if usefulShare < Self.usefulShareLow { isAdmittingNew = false }
         if usefulShare > Self.usefulShareHigh { isAdmittingNew = true }

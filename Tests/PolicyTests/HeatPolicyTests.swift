@@ -151,6 +151,20 @@ internal import Testing
         #expect(policy.isAdmittingNew)
     }
 
+    @Test func `neighbours are taken along until they prove idle`() {
+        var policy = HeatPolicy()
+        let read = ReadFacts(heat: heat(2), tick: 1000)
+        check(policy.onDiskRead(read) == .promote(groupChunkCount: 4, .warm))
+        var idle = reclaimFacts(1)
+        idle.segmentTick = 1001
+        for _ in 0..<1000 { _ = policy.onReclaim(idle) }
+        #expect(!policy.isTakingNeighbours)
+        check(policy.onDiskRead(read) == .promote(groupChunkCount: 1, .warm))
+        let used = reclaimFacts(1)
+        for _ in 0..<1000 { _ = policy.onReclaim(used) }
+        #expect(policy.isTakingNeighbours)
+    }
+
     @Test func `every decision is counted once, under its reason`() {
         var policy = HeatPolicy()
         for touches in 0..<100 {
