@@ -1,0 +1,167 @@
+import Format
+import Testing
+import Units
+
+/// Leaves drawn at random from patterns that occur and values at the ends of their ranges.
+struct LeafGenerator {
+    var random: SeededGenerator
+
+    init(seed: UInt64) { random = SeededGenerator(seed: seed) }
+
+    /// A leaf of stretches that each have a pattern of their own, and the writers it names.
+    mutating func leaf() -> (states: [BlockState], writers: [VolumeIdentifier]) {
+        let writerCount = random.once(in: 20) ? 512 : 1 + random.number(below: 4)
+        let writers = (0..<writerCount).map { _ in VolumeIdentifier(from: &random) }
+        var states: [BlockState] = []
+        while states.count < LeafFormat.blockCount {
+            let lengthMax = random.once(in: 3) ? 3 : 200
+            let length = 1 + random.number(below: lengthMax)
+            states += stretch(min(length, LeafFormat.blockCount - states.count), writerCount)
+        }
+        return (states, writers)
+    }
+
+    private mutating func stretch(_ length: Int, _ writerCount: Int) -> [BlockState] {
+        let pattern = random.number(below: 8)
+        guard pattern > 0 else { return .init(repeating: .absent, count: length) }
+        let kind: BlockState.Kind = pattern == 1 ? .zero : pattern == 2 ? .poisoned : .stored
+        let places = kind == .zero ? 0 : kind == .stored ? 1 + random.number(below: 3) : 0
+        let flash = numbers(length, of: 1 << 40)
+        let disk = numbers(length, of: 1 << 40)
+        let sequence = numbers(length, of: .max)
+        let flashDevice = device()
+        let diskDevice = device()
+        let writer = UInt16(random.number(below: writerCount))
+        return (0..<length).map { index in
+            BlockState(
+                kind: kind,
+                flash: places & 1 == 0
+                    ? .nowhere : Location(device: flashDevice, block: flash[index]),
+                disk: places & 2 == 0
+                    ? .nowhere : Location(device: diskDevice, block: disk[index]),
+                sequence: SequenceNumber(sequence[index]),
+                checksum: kind == .zero ? 0 : UInt32(truncatingIfNeeded: random.next()),
+                writer: writer
+            )
+        }
+    }
+
+    private mutating func device() -> DeviceIndex {
+        DeviceIndex(random.once(in: 4) ? 255 : UInt8(random.number(below: 3)))
+    }
+
+    /// Numbers below `end`: ascending, all the same, scattered, or in short steps.
+    private mutating func numbers(_ count: Int, of end: UInt64) -> [UInt64] {
+        let first = random.once(in: 4) ? end - 1 - random.next() % 8 : random.next() % end
+        switch random.number(below: 4) {
+        case 0: return (0..<count).map { (first &+ UInt64($0)) % end }
+        case 1: return .init(repeating: first, count: count)
+        case 2: return (0..<count).map { _ in random.next() % end }
+        default: return (0..<count).map { (first &+ UInt64($0 / 3 * 7 + $0 % 3)) % end }
+        }
+    }
+}
+
+@Suite struct LeafRoundTripTests {
+    @Test(arguments: 0..<8)
+    func `random leaves come back as they were`(part: Int) throws {
+        for seed in 0..<250 {
+            var generator = LeafGenerator(seed: UInt64(part * 250 + seed))
+            let (states, writers) = generator.leaf()
+            let bytes = Leaf.encode(states, writers: writers)
+            let back = try Leaf.decode(bytes)
+            #expect(back.states == states, "seed \(part * 250 + seed)")
+            #expect(back.writers == writers, "seed \(part * 250 + seed)")
+        }
+    }
+
+    @Test func `the sample leaf comes back as it was`() throws {
+        let back = try Leaf.decode(Sample.leaf())
+        #expect(back.states == Sample.states)
+        #expect(back.writers == Sample.writers)
+    }
+
+    /// A leaf of one run whose columns are as `flash`, `disk` and `sequence` say.
+    private func leaf(
+        flash: (UInt64) -> UInt64?,
+        disk: (UInt64) -> UInt64?,
+        sequence: (UInt64) -> UInt64
+    ) -> [BlockState] {
+        (0..<512).map { block in
+            BlockState(
+                kind: .stored,
+                flash: flash(block).map { Location(device: DeviceIndex(0), block: $0) } ?? .nowhere,
+                disk: disk(block).map { Location(device: DeviceIndex(1), block: $0) } ?? .nowhere,
+                sequence: SequenceNumber(sequence(block)),
+                checksum: UInt32(block),
+                writer: 0
+            )
+        }
+    }
+
+    @Test func `what is sequential takes few bytes and what is scattered eight a block`() {
+        // Header 40, one writer 16, one run 8, checksums 4 a block.
+        let fixed = 40 + 16 + 8 + 512 * 4
+        let group = 2 + 8
+        let scattered = 2 + 512 * 8
+        func size(_ states: [BlockState]) -> Int {
+            Leaf.encode(states, writers: [Sample.volume]).count
+        }
+        let sequential = leaf(flash: { 9 + $0 }, disk: { _ in nil }, sequence: { _ in 7 })
+        #expect(size(sequential) == fixed + group * 2)
+        let demoted = leaf(flash: { _ in nil }, disk: { 9 + $0 }, sequence: { $0 * 9 })
+        #expect(size(demoted) == fixed + group + scattered)
+        let random = leaf(flash: { $0 * 3 }, disk: { $0 * 5 }, sequence: { $0 * 7 })
+        #expect(size(random) == fixed + scattered * 3)
+        let counted = leaf(flash: { 9 + $0 }, disk: { 5 + $0 }, sequence: { 1000 + $0 })
+        #expect(size(counted) == fixed + group * 3)
+    }
+
+    @Test func `an ascending group ends where a device does`() throws {
+        var states = [BlockState](repeating: .absent, count: 512)
+        let end: UInt64 = 1 << 40
+        for (block, place) in [(0, (0, end - 2)), (1, (0, end - 1)), (2, (1, 0)), (3, (1, 1))] {
+            states[block] = BlockState(
+                kind: .stored,
+                flash: Location(device: DeviceIndex(UInt8(place.0)), block: place.1),
+                disk: .nowhere,
+                sequence: SequenceNumber(.max - 1 &+ UInt64(block)),
+                checksum: 1,
+                writer: 0
+            )
+        }
+        let bytes = Leaf.encode(states, writers: [Sample.volume])
+        #expect(try Leaf.decode(bytes).states == states)
+    }
+
+    @Test func `every state of every kind is well formed or refused before it is written`() {
+        var state = Sample.states[0]
+        #expect(state.isWellFormed)
+        state.reserved = 1
+        #expect(!state.isWellFormed)
+        state = Sample.states[0]
+        state.flash = .nowhere
+        #expect(!state.isWellFormed)
+        state = Sample.states[5]
+        state.checksum = 1
+        #expect(!state.isWellFormed)
+        state = .absent
+        state.sequence = SequenceNumber(1)
+        #expect(!state.isWellFormed)
+        state = .absent
+        state.kindCode = 0
+        #expect(!state.isWellFormed)
+        #expect(BlockState.unknown.isWellFormed && BlockState.unknown.isPoisoned)
+    }
+
+    @Test func `a state that is not well formed is never written`() async {
+        await #expect(processExitsWith: .failure) {
+            var states = Sample.states
+            states[0].flash.rawValue = 0
+            _ = Leaf.encode(states, writers: Sample.writers)
+        }
+        await #expect(processExitsWith: .failure) {
+            _ = Leaf.encode(Sample.states, writers: [Sample.volume])
+        }
+    }
+}
