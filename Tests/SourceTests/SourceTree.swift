@@ -5,14 +5,19 @@ enum SourceTree {
     private static let root = URL(filePath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
+    /// The text of a file; nil when there is none.
+    static func text(of path: String) -> String? {
+        // The caller says what it means that there is none.
+        try? String(contentsOf: root.appending(path: path), encoding: .utf8)
+    }
+
+    static func exists(_ path: String) -> Bool {
+        FileManager.default.fileExists(atPath: root.appending(path: path).path())
+    }
+
     static let files: [SourceText] = {
         ["Sources", "Tests", "Package.swift"].flatMap(paths(under:)).sorted().compactMap { path in
-            guard
-                let text = try? String(  // A file that is no text shows up as missing below.
-                    contentsOf: root.appending(path: path),
-                    encoding: .utf8
-                )
-            else { return nil }
+            guard let text = text(of: path) else { return nil }
             return SourceText(path: path, text: text)
         }
     }()
