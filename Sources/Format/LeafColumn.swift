@@ -92,9 +92,36 @@ struct LeafColumnWriter<Column: LeafColumn> {
     /// Adds the values of all states that have one.
     mutating func append(_ states: Span<BlockState>, to bytes: inout MutableRawSpan) {
         let nowhere = Location.nowhere.rawValue
-        for index in 0..<states.count where Column.isIn(states[index], nowhere: nowhere) {
-            append(Column.value(of: states[index]), to: &bytes)
+        var index = 0
+        while index < states.count {
+            if Column.isIn(states[index], nowhere: nowhere) {
+                append(Column.value(of: states[index]), to: &bytes)
+                index = extend(over: states, from: index + 1)
+            } else {
+                index += 1
+            }
         }
+    }
+
+    /// Goes on as long as the values of the states continue a group that is not individual; returns
+    /// the first state that does not.
+    @inline(__always)
+    private mutating func extend(over states: Span<BlockState>, from first: Int) -> Int {
+        guard mode != .individual else { return first }
+        let step: UInt64 = mode == .ascending ? 1 : 0
+        // No code of nowhere follows a place, so that a place that is missing ends the group; a
+        // sequence number that is missing is zero and has to be asked for.
+        var index = first
+        var value = last
+        while index < states.count, Column.value(of: states[index]) == value &+ step,
+            !states[index].isAbsent, (value &+ step) & Column.countingMask != 0 || step == 0
+        {
+            value &+= step
+            index += 1
+        }
+        count += index - first
+        last = value
+        return index
     }
 
     @inline(__always)

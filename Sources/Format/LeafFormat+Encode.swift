@@ -131,11 +131,12 @@ private struct LeafWriter {
         let isOnFlash = first.flash.rawValue != nowhere
         let isOnDisk = first.disk.rawValue != nowhere
         var end = start + 1
-        while end < states.count, states[end].kindCode == first.kindCode,
-            states[end].writer == first.writer, states[end].reserved == first.reserved,
-            (states[end].flash.rawValue != nowhere) == isOnFlash,
-            (states[end].disk.rawValue != nowhere) == isOnDisk
-        {
+        while end < states.count {
+            let next = states[end]
+            guard next.kindCode == first.kindCode, next.writer == first.writer,
+                next.reserved == first.reserved, (next.flash.rawValue != nowhere) == isOnFlash,
+                (next.disk.rawValue != nowhere) == isOnDisk
+            else { break }
             end += 1
         }
         return end
