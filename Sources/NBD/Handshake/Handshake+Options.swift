@@ -62,7 +62,7 @@ extension Handshake {
         from directory: borrowing some ExportDirectory
     ) -> HandshakeOutcome {
         guard !directory.isStopping else { return end(.shuttingDown) }
-        // The reason of the refusal cannot be told: the protocol has no reply for it.
+        // Why a name is no text cannot be told: the protocol has no reply for it.
         guard let name = try? text(data), let export = directory.export(named: name) else {
             return end(.exportNameRefused)
         }

@@ -69,8 +69,12 @@ package struct Handshake: Sendable {
 
     package var hasOutput: Bool { !output.isEmpty }
 
-    /// The bytes to send next; they are the caller's from here on.
-    package mutating func takeOutput() -> [UInt8] {
+    /// The bytes to send next, at most `byteCountMax`; they are the caller's from here on.
+    package mutating func takeOutput(byteCountMax: Int = .max) -> [UInt8] {
+        if output.count > byteCountMax {
+            defer { output.removeFirst(byteCountMax) }
+            return Array(output.prefix(byteCountMax))
+        }
         defer { output = [] }
         return output
     }
