@@ -55,7 +55,7 @@ int isotherm_create_file(const char *path) {
 
 int isotherm_close(int descriptor) { return result_of(close(descriptor)); }
 
-int isotherm_file_facts(int descriptor, struct isotherm_file_facts *facts) {
+int isotherm_measure_file(int descriptor, struct isotherm_file_facts *facts) {
     struct stat status;
     memset(facts, 0, sizeof *facts);
     if (fstat(descriptor, &status) < 0) return -errno;

@@ -91,7 +91,3 @@ int isotherm_await_signal(int descriptor, int timeout) {
 int isotherm_ignore_broken_pipes(void) {
     return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? -errno : 0;
 }
-
-int isotherm_raise_to_process(int signal_number) {
-    return kill(getpid(), signal_number) < 0 ? -errno : 0;
-}

@@ -29,17 +29,17 @@ func byte(_ region: BufferRegion, _ offset: Int) -> UInt8 {
         #expect(file.isRegistered)
 
         try client.send([1, 2, 3, 4, 5])
-        let arena = Arena(byteCount: 4096, isPopulated: false)
-        ring.receive(file, into: arena.region[0..<100], userData: 2)
+        let space = memory(byteCount: 4096)
+        ring.receive(file, into: space[0..<100], userData: 2)
         #expect(completions(of: ring, count: 1)[2]?.result == 5)
-        #expect(byte(arena.region, 4) == 5)
+        #expect(byte(space, 4) == 5)
 
-        ring.send(file, from: arena.region[0..<5], userData: 3)
+        ring.send(file, from: space[0..<5], userData: 3)
         #expect(completions(of: ring, count: 1)[3]?.result == 5)
         #expect(try client.receive(byteCountMax: 100) == [1, 2, 3, 4, 5])
 
         client.shutDown()
-        ring.receive(file, into: arena.region[0..<100], userData: 4)
+        ring.receive(file, into: space[0..<100], userData: 4)
         #expect(completions(of: ring, count: 1)[4]?.result == 0)
         ring.unregister(file)
     }
@@ -47,18 +47,18 @@ func byte(_ region: BufferRegion, _ offset: Int) -> UInt8 {
     @Test func `lists gather and scatter, and go on after a short transfer`() throws {
         let pair = try StreamSocket.pair()
         let ring = try Ring(submissionEntries: 8, completionEntries: 16)
-        let arena = Arena(byteCount: 8192, isPopulated: true)
+        let space = memory(byteCount: 8192)
         for index in 0..<30 {
-            unsafe arena.region.baseAddress.storeBytes(
+            unsafe space.baseAddress.storeBytes(
                 of: UInt8(index),
                 toByteOffset: index,
                 as: UInt8.self
             )
         }
         let list = RegionList(capacity: 3)
-        list.append(arena.region[0..<10])
-        list.append(arena.region[20..<30])
-        list.append(arena.region[10..<20])
+        list.append(space[0..<10])
+        list.append(space[20..<30])
+        list.append(space[10..<20])
         #expect(list.byteCount == 30 && list.headroom == 0)
         // As if a first transfer had carried 12 bytes.
         list.advance(byByteCount: 12)
@@ -67,11 +67,11 @@ func byte(_ region: BufferRegion, _ offset: Int) -> UInt8 {
         #expect(completions(of: ring, count: 1)[1]?.result == 18)
 
         let target = RegionList(capacity: 2)
-        target.append(arena.region[4096..<4100])
-        target.append(arena.region[5000..<5100])
+        target.append(space[4096..<4100])
+        target.append(space[5000..<5100])
         ring.receive(RingFile(descriptor: pair.second.descriptor), into: target, userData: 2)
         #expect(completions(of: ring, count: 1)[2]?.result == 18)
-        let ends = [4096, 4099, 5000, 5013].map { byte(arena.region, $0) }
+        let ends = [4096, 4099, 5000, 5013].map { byte(space, $0) }
         #expect(ends == [22, 25, 26, 19])
         list.removeAll()
         #expect(list.isEmpty && list.headroom == 3)

@@ -25,7 +25,7 @@ struct isotherm_file_facts {
     int is_block_device;
     int is_regular_file;
 };
-int isotherm_file_facts(int descriptor, struct isotherm_file_facts *facts);
+int isotherm_measure_file(int descriptor, struct isotherm_file_facts *facts);
 /* 1 a block device, 0 something else. */
 int isotherm_is_block_device(const char *path);
 

@@ -21,6 +21,5 @@ int isotherm_watch_signals(void);
 /* Waits for one of them and returns its number; 0 when `timeout` milliseconds pass first. */
 int isotherm_await_signal(int descriptor, int timeout);
 int isotherm_ignore_broken_pipes(void);
-int isotherm_raise_to_process(int signal_number);
 
 #endif
