@@ -23,7 +23,7 @@ package final class DurableImage {
         isWritten = [Bool](repeating: false, count: blockCount)
     }
 
-    /// The memory of a block, made real first: for changing a part of it.
+    /// The memory of a block, filled when it is first asked for.
     package func block(_ index: Int) -> BufferRegion {
         let region = arena.region.block(index)
         if !isWritten[index] {
@@ -38,13 +38,7 @@ package final class DurableImage {
         isWritten[index] = true
     }
 
-    package func read(_ index: Int, into target: BufferRegion) {
-        if isWritten[index] {
-            target.copy(from: arena.region.block(index))
-        } else {
-            target.fillRandomly(seed: seed ^ UInt64(index))
-        }
-    }
+    package func read(_ index: Int, into target: BufferRegion) { target.copy(from: block(index)) }
 }
 
 /// Memory for the blocks of writes that are not durable, in cells of one block each.

@@ -93,3 +93,8 @@ extension SimulatedDevice {
         }
     }
 }
+
+extension SimulatedDevice {
+    /// Flushes at once, outside of virtual time, as whoever opens the device does.
+    package func makeAllDurable() { makeDurable(through: .max) }
+}

@@ -19,6 +19,7 @@ extension ReferenceVolume {
             keepsAcknowledged = false
         }
         isUnsettled = true
+        openReads = []
     }
 
     /// Blocks that must be read to settle the volume, in order of address.
@@ -79,11 +80,13 @@ extension ReferenceVolume {
                 if index >= most { request.isSeenOut = true }
             }
         }
-        let isAmbiguous = least < most
+        let isAmbiguous = matching.contains {
+            history.claim(before: $0) != history.claim(before: most)
+        }
         if isAmbiguous { journal.met(.crashLeftEqualVersions) }
         withBlock(block) { history in
             history.patches.removeLast(history.patches.count - most)
-            if isAmbiguous && found == nil { history.isUnclear = true }
+            if isAmbiguous && found?.isZero ?? true { history.isUnclear = true }
         }
     }
 

@@ -23,6 +23,7 @@ extension ReferenceVolume {
         byteCount: UInt64,
         bound: ReadBound
     ) {
+        defer { endRead(bound) }
         var position = offset
         let end = offset + byteCount
         if extents.isEmpty { journal.report(.extents, "volume \(number): no extent at \(offset)") }
@@ -74,20 +75,18 @@ extension ReferenceVolume {
         )
     }
 
-    /// Blocks that own space when every answered request is done and none is in flight: at least
-    /// and at most.
+    /// Blocks that own space at this moment: at least and at most, by the requests in flight.
     package var chargedBlockCount: (least: Int, most: Int) {
         var least = 0
         var most = 0
+        let bound = ReadBound(tick: nextTick())
         for page in pages {
-            for history in page.blocks {
-                switch history.claim(before: history.patches.count) {
-                case .hole: break
-                case .zero, .data:
-                    least += 1
-                    most += 1
-                case .unknown: most += 1
+            for history in page.blocks where history.isInUse {
+                let claims = (lowEnd(history, bound: bound)...history.patches.count).map {
+                    history.claim(before: $0)
                 }
+                if claims.allSatisfy({ $0 == .zero || $0 == .data }) { least += 1 }
+                if claims.contains(where: { $0 != .hole }) { most += 1 }
             }
         }
         return (least, most)

@@ -7,8 +7,18 @@ package struct ReadBound: Sendable {
 }
 
 extension ReferenceVolume {
-    /// To be taken when a read is issued.
-    package func beginRead() -> ReadBound { ReadBound(tick: nextTick()) }
+    /// To be taken when a read, or a look at extents, is issued; each check ends one.
+    package func beginRead() -> ReadBound {
+        let tick = nextTick()
+        openReads.append(tick)
+        return ReadBound(tick: tick)
+    }
+
+    func endRead(_ bound: ReadBound) {
+        guard let index = openReads.firstIndex(of: bound.tick) else { return }
+        openReads.remove(at: index)
+        if index == 0 { forgetSettled() }
+    }
 
     /// How many patches of a block a read must show at least.
     func lowEnd(_ history: BlockHistory, bound: ReadBound) -> Int {
@@ -29,6 +39,7 @@ extension ReferenceVolume {
         var position = offset
         let end = offset + UInt64(byteCount)
         let now = nextTick()
+        defer { endRead(bound) }
         while position < end, journal.isEmpty {
             let block = position / 4096
             let stop = min(end, (block + 1) * 4096)

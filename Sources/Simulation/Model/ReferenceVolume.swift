@@ -36,6 +36,9 @@ package final class ReferenceVolume {
     private var requests: [IssuedRequest] = []
     private var firstRequest: UInt64 = 1
 
+    /// When the reads in flight began, oldest first.
+    var openReads: [UInt64] = []
+
     /// Blocks by leaf of 2 MiB: index into `pages`.
     private var pageOfLeaf: [UInt64: Int] = [:]
     private(set) var pages: [(leaf: UInt64, blocks: [BlockHistory])] = []
@@ -101,14 +104,14 @@ package final class ReferenceVolume {
 
     /// Forgets versions that no crash can bring back.
     func foldDurable(_ history: inout BlockHistory, _ block: UInt64) {
-        let end = history.patches.lastIndex { request($0.order)?.isDurable ?? true }.map { $0 + 1 }
+        let end = history.patches.lastIndex { request($0.order) == nil }.map { $0 + 1 }
         guard let end, history.doubtfulCount(before: end) == 0 else { return }
         history.fold(before: end, volume: number, block: block, seed: seed, scratch: scratch)
     }
 
     // MARK: Requests
 
-    /// What is known of a request; nil when it is done and durable, and so of no interest.
+    /// What is known of a request; nil when no crash and no read in flight can go behind it.
     func request(_ order: UInt64) -> IssuedRequest? {
         order < firstRequest ? nil : requests[Int(order - firstRequest)]
     }
@@ -226,21 +229,30 @@ package final class ReferenceVolume {
         for index in requests.indices where isCovered(requests[index]) {
             requests[index].isDurable = true
         }
-        guard let first = requests.first, first.isSettled else { return }
-        let count = requests.firstIndex { !$0.isSettled } ?? requests.count
+        forgetSettled()
+    }
+
+    /// Forgets requests that every crash leaves there and every read in flight must show.
+    func forgetSettled() {
+        let oldestRead = openReads.first ?? .max
+        let count =
+            requests.firstIndex { !$0.isSettled || $0.acknowledgedAt > oldestRead && !$0.isRefused }
+            ?? requests.count
+        guard count > 0 else { return }
         requests.removeFirst(count)
         firstRequest += UInt64(count)
     }
 
     /// All that was issued has settled.
     func forgetRequests() {
+        openReads = []
         requests = []
         firstRequest = issued + 1
     }
 }
 
 /// A request that changes a volume, until it is done and durable.
-struct IssuedRequest {
+struct IssuedRequest: Equatable {
     var order: UInt64
     var isAtomic: Bool
     var asksDurability: Bool

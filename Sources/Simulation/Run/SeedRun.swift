@@ -1,0 +1,66 @@
+/// How one seed ended.
+package struct SeedResult: Sendable {
+    package var seed: UInt64
+    package var steps: Int
+    package var crashCount: Int
+    /// Recoveries by crash mode.
+    package var recoveries: [String: Int]
+    package var probes: ProbeCounts
+    package var finding: Finding?
+    /// Nanoseconds of virtual time.
+    package var virtualNanoseconds: UInt64
+}
+
+/// Runs seeds, one after another, in memory that they share.
+package final class SeedRunner {
+    private let memory = SimulationMemory()
+    private let stepsMax: Int
+    /// Pretends to find something in one of so many seeds: proof that findings are reported.
+    private let canaryOneIn: Int
+
+    package init(stepsMax: Int, canaryOneIn: Int = 0) {
+        self.stepsMax = stepsMax
+        self.canaryOneIn = canaryOneIn
+    }
+
+    /// One seed of this many is run twice, and must do the same both times.
+    private static var repeatOneIn: UInt64 { 20 }
+
+    package func run(seed: UInt64, printLine: ((String) -> Void)? = nil) -> SeedResult {
+        let isRepeated = seed % Self.repeatOneIn == 0
+        let first = Journal(isDigesting: isRepeated, printLine: printLine)
+        var result = run(seed: seed, journal: first)
+        if isRepeated && result.finding == nil {
+            let second = Journal(isDigesting: true)
+            let again = run(seed: seed, journal: second)
+            if first.digest != second.digest || again.steps != result.steps {
+                first.report(.determinism, "seed \(seed) does something else the second time")
+                result.finding = first.first
+            }
+        }
+        return result
+    }
+
+    private func run(seed: UInt64, journal: Journal) -> SeedResult {
+        let world = SimulatedWorld(
+            parameters: SeedParameters(seed: seed, stepsMax: stepsMax),
+            memory: memory,
+            journal: journal
+        )
+        let start = world.now
+        world.run()
+        if canaryOneIn > 0, SimulationRandom.mix(seed) % UInt64(canaryOneIn) == 0 {
+            journal.report(.canary, "the canary sings")
+        }
+        world.close()
+        return SeedResult(
+            seed: seed,
+            steps: journal.step,
+            crashCount: world.crashCount,
+            recoveries: world.recoveries,
+            probes: journal.probes,
+            finding: journal.first,
+            virtualNanoseconds: world.now - start
+        )
+    }
+}

@@ -1,0 +1,195 @@
+internal import Catalogue
+internal import Engine
+internal import IO
+internal import Units
+
+// Crashes, and what comes after them.
+extension SimulatedWorld {
+    /// Whether this is the event after which the world ends.
+    func crashIsDue() -> Bool {
+        if let left = crashCountdown {
+            crashCountdown = left - 1
+            return left <= 0
+        }
+        return isLoaded && parameters.crashOneIn > 0 && crashes.isOne(in: parameters.crashOneIn)
+    }
+
+    /// Bugs follow points of persistence: a crash often comes right behind one.
+    func considerCrashAfterFlush() {
+        guard isLoaded, crashCountdown == nil,
+            crashes.chance(permille: parameters.crashAfterFlushPermille)
+        else { return }
+        crashCountdown = crashes.below(4)
+        journal.met(.crashAfterFlushReply)
+    }
+
+    func crash() {
+        countCrash()
+        crashCountdown = nil
+        countProbes()
+        let mode = crashes.pick(parameters.crashModes)
+        journal.trace("CRASH \(mode)")
+        recoveries[mode.description, default: 0] += 1
+        forgetRequests()
+        lanes = []
+        pool = nil
+        events.removeAll()
+        catalogue.crash()
+        // The devices of a pool lose power together, but not in the same way.
+        let isEachItsOwn = crashes.isOne(in: 4)
+        for device in devices {
+            if mode.isPowerCut {
+                device.cutPower(isEachItsOwn ? crashes.pick(CrashMode.powerCuts) : mode)
+            } else {
+                device.killProcess()
+            }
+        }
+        for volume in volumes where volume.life != .gone {
+            volume.model.crash(isPowerCut: mode.isPowerCut, wasServed: wasServed)
+        }
+        wasServed = false
+        if !mode.isPowerCut, crashes.isOne(in: 4) { cutPowerBeforeRecovery() }
+        recover()
+        if crashes.chance(permille: parameters.crashAgainPermille) {
+            crashCountdown = crashes.below(24)
+            journal.met(.crashRightAfterRecovery)
+        }
+    }
+
+    /// The machine goes down before the killed process is started again.
+    private func cutPowerBeforeRecovery() {
+        let mode = crashes.pick(CrashMode.powerCuts)
+        journal.trace("CRASH \(mode) before recovery")
+        journal.met(.crashDuringRecovery)
+        for device in devices { device.cutPower(mode) }
+        for volume in volumes where volume.life != .gone {
+            volume.model.crash(isPowerCut: true, wasServed: false)
+        }
+    }
+
+    private func countProbes() {
+        if devices.contains(where: { $0.volatileWriteCount > 0 }) {
+            journal.met(.crashWithVolatileWrites)
+        }
+        if devices.contains(where: { $0.inFlightWriteCount > 0 }) {
+            journal.met(.crashWithWritesInFlight)
+        }
+        if devices.contains(where: \.hasFlushInFlight) { journal.met(.crashWithFlushInFlight) }
+        if volumes.contains(where: \.isVerifying) { journal.met(.crashBeforeVerification) }
+        if !outstanding.isEmpty { journal.met(.crashWithRequestsInFlight) }
+        if outstanding.values.contains(where: \.isControl) { journal.met(.controlCutByCrash) }
+        if let pool, pool.chargedBlocks * 100 >= pool.capacityBlockCount * 97 {
+            journal.met(.crashWhenFull)
+        }
+    }
+
+    /// Requests in flight end without an answer.
+    private func forgetRequests() {
+        outstanding.removeAll()
+        held.removeAll()
+        for index in volumes.indices {
+            volumes[index].outstandingCount = 0
+            volumes[index].unverified = []
+            volumes[index].plan = nil
+            volumes[index].isPlanUnderWay = false
+        }
+    }
+
+    // MARK: Recovery
+
+    /// Opens the pool from what the devices and the catalogue hold; often more than once.
+    func recover() {
+        var openings = crashes.isOne(in: 8) ? 2 : 1
+        while openings > 0, journal.isEmpty {
+            openings -= 1
+            lanes = []
+            pool = nil
+            // Whoever opens a device flushes it first: nothing that recovery reads, and decides by,
+            // can be taken back later.
+            for device in devices { device.makeAllDurable() }
+            catalogue.beginIncarnation()
+            guard open() else { return }
+            if openings > 0 { journal.met(.crashDuringRecovery) }
+        }
+        wasServed = true
+        needsTurn = Array(repeating: true, count: lanes.count)
+        order.restart(catalogue.tables)
+        adoptVolumes()
+    }
+
+    private func open() -> Bool {
+        let contents = catalogue.tables.contents
+        let opening = PoolOpening(
+            identifier: poolIdentifier,
+            laneCount: parameters.laneCount,
+            devices: geometries,
+            deviceIdentifiers: deviceIdentifiers,
+            contents: contents,
+            incarnation: contents.incarnation,
+            configuration: parameters.configuration,
+            randomSeed: identities.next(),
+            wallSeconds: 1_700_000_000 + Int64(now / 1_000_000_000)
+        )
+        do throws(RecoveryError) {
+            let opened = try opening.open(
+                from: SimulatedSource(devices: devices, catalogue: catalogue),
+                now: Instant(nanoseconds: now)
+            )
+            pool = opened.pool
+            lanes = opened.lanes
+            journal.trace("opened: \(opened.report)")
+            return true
+        } catch {
+            journal.report(.recovers, "the pool does not open: \(error)")
+            return false
+        }
+    }
+
+    /// Compares the volumes that recovery found with those that there must be.
+    private func adoptVolumes() {
+        var found: [VolumeIdentifier: (lane: Int, slot: VolumeSlot, byteCount: UInt64)] = [:]
+        for (index, lane) in lanes.enumerated() {
+            for (slot, row) in lane.volumeList {
+                found[row.identifier] = (index, slot, row.byteCount)
+            }
+        }
+        for index in volumes.indices {
+            let volume = volumes[index]
+            let one = found.removeValue(forKey: volume.row.identifier)
+            switch volume.life {
+            case .gone:
+                if one != nil {
+                    journal.report(.flushedSurvives, "volume \(volume.row.name) is back")
+                }
+                continue
+            case .live:
+                if one == nil {
+                    journal.report(.flushedSurvives, "volume \(volume.row.name) is lost")
+                }
+            case .creating, .destroying: break
+            }
+            guard let one else {
+                volumes[index].life = .gone
+                continue
+            }
+            volumes[index].life = .live
+            volumes[index].slot = one.slot
+            volume.model.observe(byteCount: one.byteCount)
+            beginVerification(index)
+        }
+        if !found.isEmpty { journal.report(.prefix, "recovery found volumes that nobody made") }
+    }
+}
+
+/// What recovery reads, outside of virtual time.
+struct SimulatedSource: RecoverySource {
+    let devices: [SimulatedDevice]
+    let catalogue: SimulatedCatalogue
+
+    func read(_ device: DeviceIndex, block: UInt64, into region: BufferRegion) -> Bool {
+        devices[Int(device.rawValue)].readNow(offset: block * 4096, into: region)
+        return true
+    }
+
+    func load(_ key: LeafKey) throws(RecoveryError) -> StoredLeaf { catalogue.tables.leaf(key) }
+}

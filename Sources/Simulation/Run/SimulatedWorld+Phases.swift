@@ -1,0 +1,163 @@
+internal import Engine
+internal import Units
+
+// The two phases of a seed.  Safety: load and crashes.  Liveness: no more of either, and everything
+// must come to an end, read right, and add up.
+extension SimulatedWorld {
+    /// Virtual time in which the second phase must get through each of its stages.
+    private static var patienceNanoseconds: UInt64 { 600_000_000_000 }
+    /// Rounds that it may take.
+    private static var patienceRounds: Int { 400_000 }
+
+    /// Runs the whole seed.
+    package func run() {
+        journal.trace("\(parameters)")
+        recover()
+        while volumes.count < parameters.volumeCount, journal.isEmpty { createVolume() }
+        converge("the first volumes are made") { self.outstanding.isEmpty }
+        isLoaded = true
+        while journal.step < parameters.stepsMax, journal.isEmpty {
+            guard advance() else {
+                journal.report(.liveness, "nothing will happen any more: \(describeWaiting())")
+                break
+            }
+            validateAtTimes()
+        }
+        isLoaded = false
+        crashCountdown = nil
+        finish()
+    }
+
+    private func finish() {
+        converge("all requests are answered") { self.isQuiet }
+        validate()
+        readAll()
+        converge("all volumes are read back") { self.isQuiet }
+        checkSpace()
+        switch crashes.below(3) {
+        case 0: stopAndStart()
+        case 1: destroyAll()
+        default: break
+        }
+        validate()
+    }
+
+    private var isQuiet: Bool {
+        outstanding.isEmpty && held.allSatisfy { $0 == nil }
+            && volumes.allSatisfy { !$0.isVerifying && $0.plan == nil }
+    }
+
+    /// Lets time go on until a fact holds; not reaching it is a failure.
+    private func converge(_ fact: String, until holds: () -> Bool) {
+        let end = now + Self.patienceNanoseconds
+        var rounds = 0
+        while journal.isEmpty, !holds() {
+            rounds += 1
+            guard advance(), now < end, rounds < Self.patienceRounds else {
+                guard journal.isEmpty, !holds() else { return }
+                return journal.report(
+                    .liveness,
+                    "never reached: \(fact); \(describeWaiting())"
+                )
+            }
+        }
+    }
+
+    /// What the world waits for, in words.
+    func describeWaiting() -> String {
+        let waiting = outstanding.keys.sorted().prefix(5).compactMap { context in
+            outstanding[context].map {
+                "\(context) \($0.kind) volume \(volumes[$0.volume].model.number) "
+                    + "\($0.offset)+\($0.byteCount)"
+            }
+        }
+        let free = pool.map {
+            "free \($0.freeSegmentCount(.flash)) flash \($0.freeSegmentCount(.disk)) disk, charged "
+                + "\($0.chargedBlocks) of \($0.capacityBlockCount)"
+        }
+        return "\(outstanding.count) requests wait [\(waiting.joined(separator: "; "))], "
+            + "\(events.count) events, \(free ?? "no pool")"
+    }
+
+    private func readAll() {
+        for index in volumes.indices where volumes[index].life == .live {
+            let model = volumes[index].model
+            volumes[index].unverified = ranges(
+                of: model.knownBlocks.filter { $0 < model.blockCount }
+            )
+            volumes[index].isVerifying = true
+        }
+    }
+
+    // MARK: Space
+
+    /// What the engine counts as owned is what the model counts.
+    private func checkSpace() {
+        let live = volumes.filter { $0.life == .live }
+        let least = live.reduce(0) { $0 + $1.model.chargedBlockCount.least }
+        let most = live.reduce(0) { $0 + $1.model.chargedBlockCount.most }
+        // Destroyed volumes give their blocks back in the background.
+        converge("destroyed volumes give their space back") {
+            (self.pool?.chargedBlocks ?? 0) <= most
+        }
+        guard journal.isEmpty, let pool else { return }
+        if pool.chargedBlocks < least {
+            journal.report(
+                .space,
+                "\(pool.chargedBlocks) blocks are charged, at least \(least) are owned"
+            )
+        }
+    }
+
+    /// Destroys every volume: the pool must become empty.
+    private func destroyAll() {
+        for index in volumes.indices where volumes[index].life == .live {
+            volumes[index].plan = .destroy
+        }
+        converge("all volumes are destroyed") {
+            self.isQuiet && (self.pool?.chargedBlocks ?? 0) == 0
+        }
+        // Each lane keeps its open segments: one a stream.
+        converge("all segments are free") {
+            guard let pool = self.pool else { return true }
+            let lanes = self.parameters.laneCount
+            return pool.freeSegmentCount(.flash) >= pool.segmentCount(.flash) - 2 * lanes
+                && pool.freeSegmentCount(.disk) >= pool.segmentCount(.disk) - lanes
+        }
+        if journal.isEmpty { journal.met(.emptiedPoolChecked) }
+    }
+
+    // MARK: Stopping
+
+    /// Stops the engine as a terminal signal does, starts it, and reads everything again.
+    private func stopAndStart() {
+        guard journal.isEmpty, let volume = volumes.indices.first else { return }
+        for lane in lanes {
+            let context = note(.shutDown, volume, 0..<0)
+            lane.beginShutdown(context: context)
+            needsTurn[Int(lane.index.rawValue)] = true
+        }
+        converge("the lanes stop") { self.outstanding.isEmpty }
+        guard journal.isEmpty else { return }
+        journal.met(.shutDownCleanly)
+        events.removeAll()
+        lanes = []
+        catalogue.crash()
+        for device in devices { device.cutPower(.dropAll) }
+        for volume in volumes where volume.life != .gone {
+            volume.model.crash(isPowerCut: false, wasServed: true)
+        }
+        recover()
+        converge("the volumes are served again") { self.isQuiet }
+        readAll()
+        converge("all volumes are read back") { self.isQuiet }
+    }
+
+    /// Walks the engine's own invariants and recounts.
+    func validate() {}
+
+    private func validateAtTimes() {
+        guard schedule.isOne(in: 100) else { return }
+        validate()
+    }
+}

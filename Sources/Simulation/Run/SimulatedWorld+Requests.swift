@@ -1,0 +1,311 @@
+internal import Catalogue
+internal import Engine
+internal import IO
+internal import Units
+
+// What clients and the administrator ask for.
+extension SimulatedWorld {
+    /// Whether `issueLoad` would issue a request when its time comes.
+    var hasLoadToIssue: Bool {
+        isLoaded && outstanding.count < parameters.depth && volumes.contains { $0.isUsable }
+    }
+
+    func issueLoad() {
+        guard isLoaded else { return }
+        if !volumes.contains(where: { $0.life == .live || $0.life == .creating }) { createVolume() }
+        var budget = 64
+        while outstanding.count < parameters.depth, nextArrival <= now, budget > 0 {
+            issueOne()
+            budget -= 1
+            let think = parameters.thinkNanoseconds
+            nextArrival = now + (think == 0 ? 0 : workload.below(2 * think))
+        }
+        if nextArrival <= now { nextArrival = now + 10_000 }
+    }
+
+    private func issueOne() {
+        let usable = volumes.indices.filter { volumes[$0].isUsable }
+        guard !usable.isEmpty else { return }
+        let volume = workload.pick(usable)
+        switch workload.weightedIndex(parameters.mix.weights) {
+        case 0: issueRead(volume)
+        case 1: issueWrite(volume, alignment: 4096)
+        case 2: issueWrite(volume, alignment: 512)
+        case 3: issueWrite(volume, alignment: 1)
+        case 4: issueLargeWrite(volume)
+        case 5: issueFlush(volume)
+        case 6: issueTrim(volume)
+        case 7: issueZeroes(volume)
+        case 8: issuePromote(volume)
+        case 9: issueExtents(volume)
+        case 10: planResize(volume)
+        default: planLife(volume)
+        }
+    }
+
+    /// Notes a request and gives its context.
+    func note(_ kind: OutstandingRequest.Kind, _ volume: Int, _ range: Range<UInt64>) -> UInt64 {
+        let context = nextContext
+        nextContext += 1
+        outstanding[context] = OutstandingRequest(
+            kind: kind,
+            volume: volume,
+            offset: range.lowerBound,
+            byteCount: range.upperBound - range.lowerBound
+        )
+        volumes[volume].outstandingCount += 1
+        needsTurn[volumes[volume].lane] = true
+        journal.trace(
+            "request \(context): \(kind) volume \(volumes[volume].model.number) bytes \(range)"
+        )
+        return context
+    }
+
+    func admits(_ kind: RequestKind, _ volume: Int, byteCount: Int) -> Bool {
+        if lanes[volumes[volume].lane].admits(kind, byteCount: byteCount) { return true }
+        journal.met(.requestBackpressure)
+        return false
+    }
+
+    /// Whether a request that changes a range may be issued beside those in flight: some seeds never
+    /// let two that touch the same block meet.
+    private func mayChange(_ range: Range<UInt64>, _ volume: Int) -> Bool {
+        guard parameters.keepsChangesApart, !range.isEmpty else { return true }
+        let blocks = (range.lowerBound / 4096)...((range.upperBound - 1) / 4096)
+        for request in outstanding.values where request.volume == volume {
+            guard case .change = request.kind, request.byteCount > 0 else { continue }
+            let last = (request.offset + request.byteCount - 1) / 4096
+            if blocks.overlaps((request.offset / 4096)...last) { return false }
+        }
+        return true
+    }
+
+    /// A range of bytes whose ends are multiples of `alignment`, in one island.
+    private func drawRange(_ volume: Int, byteCountMax: Int, alignment: Int) -> Range<UInt64> {
+        let size = volumes[volume].model.byteCount
+        // The tail behind the pattern's last island exists in volumes that grew.
+        if size > volumes[volume].pattern.byteCount, workload.isOne(in: 12) {
+            let start = workload.below(size / 4096 - 1) * 4096
+            return start..<min(start + 8192, size)
+        }
+        let (block, count) = volumes[volume].pattern.next(
+            countMax: max(byteCountMax / 4096, 1),
+            random: &workload
+        )
+        var start = block * 4096
+        var end = start + UInt64(count) * 4096
+        if alignment < 4096 {
+            let steps = 4096 / alignment
+            start += UInt64(workload.below(steps) * alignment)
+            end -= UInt64(workload.below(steps) * alignment)
+            if end <= start { end = start + UInt64(alignment) }
+        }
+        return start..<min(end, size)
+    }
+
+    private func drawDurable() -> Bool {
+        parameters.durableOneIn > 0 && workload.isOne(in: parameters.durableOneIn)
+    }
+
+    private func issueRead(_ volume: Int) {
+        let alignment = workload.pick([4096, 4096, 4096, 512, 1])
+        let range = drawRange(
+            volume,
+            byteCountMax: parameters.requestByteCountMax,
+            alignment: alignment
+        )
+        let byteCount = range.count
+        guard admits(.read, volume, byteCount: byteCount) else { return }
+        let context = note(.read(volumes[volume].model.beginRead()), volume, range)
+        lanes[volumes[volume].lane].read(
+            volumes[volume].slot,
+            offset: range.lowerBound,
+            byteCount: byteCount,
+            context: context
+        )
+    }
+
+    private func issueWrite(_ volume: Int, alignment: Int) {
+        // Most writes are small.
+        let most = min(workload.pick([4096, 16384, 65536]), parameters.atomicByteCount)
+        write(drawRange(volume, byteCountMax: most, alignment: alignment), to: volume)
+        if alignment == 512 { journal.met(.unalignedWrite) }
+        if alignment == 1 { journal.met(.oddByteWrite) }
+    }
+
+    private func issueLargeWrite(_ volume: Int) {
+        let alignment = workload.pick([4096, 4096, 512])
+        write(
+            drawRange(
+                volume,
+                byteCountMax: parameters.requestByteCountMax,
+                alignment: alignment
+            ),
+            to: volume
+        )
+    }
+
+    private func write(_ range: Range<UInt64>, to volume: Int) {
+        let byteCount = range.count
+        guard byteCount > 0, mayChange(range, volume),
+            admits(.write, volume, byteCount: byteCount)
+        else { return }
+        let isDurable = drawDurable()
+        let lane = lanes[volumes[volume].lane]
+        let model = volumes[volume].model
+        if workload.isOne(in: 4), let payload = lane.acquirePayload(byteCount: byteCount) {
+            // A client may hang up before its payload has arrived whole.
+            if workload.isOne(in: 16) { return lane.abandon(payload) }
+            let order = model.beginWrite(
+                offset: range.lowerBound,
+                byteCount: byteCount,
+                isDurable: isDurable
+            )
+            payload.region.copy(from: fillPayload(range, model, order: order))
+            let context = note(.change(order: order), volume, range)
+            outstanding[context]?.isDurable = isDurable
+            return lane.write(
+                volumes[volume].slot,
+                offset: range.lowerBound,
+                payload: payload,
+                isDurable: isDurable,
+                context: context
+            )
+        }
+        let order = model.beginWrite(
+            offset: range.lowerBound,
+            byteCount: byteCount,
+            isDurable: isDurable
+        )
+        let payload = fillPayload(range, model, order: order)
+        let context = note(.change(order: order), volume, range)
+        outstanding[context]?.isDurable = isDurable
+        lane.write(
+            volumes[volume].slot,
+            offset: range.lowerBound,
+            payload: payload,
+            isDurable: isDurable,
+            context: context
+        )
+        // The caller may use its buffer again at once.
+        payload.fill(with: 0xDD)
+    }
+
+    /// The bytes that request `order` writes to a range, in memory that the next call uses again.
+    private func fillPayload(
+        _ range: Range<UInt64>,
+        _ model: ReferenceVolume,
+        order: UInt64
+    ) -> BufferRegion {
+        let first = range.lowerBound / 4096
+        for block in first...((range.upperBound - 1) / 4096) {
+            let from = max(range.lowerBound, block * 4096) - block * 4096
+            let to = min(range.upperBound, (block + 1) * 4096) - block * 4096
+            SectorStamp.fill(
+                memory.payload.region.block(Int(block - first)),
+                range: Int(from)..<Int(to),
+                volume: model.number,
+                block: block,
+                order: order,
+                seed: parameters.seed,
+                scratch: memory.blocks.region.block(0)
+            )
+        }
+        let lead = Int(range.lowerBound % 4096)
+        return memory.payload.region[lead..<(lead + range.count)]
+    }
+
+    private func issueFlush(_ volume: Int) {
+        guard admits(.flush, volume, byteCount: 0) else { return }
+        let context = note(.flush(bound: volumes[volume].model.flushBound), volume, 0..<0)
+        lanes[volumes[volume].lane].flush(volumes[volume].slot, context: context)
+    }
+
+    private func issueTrim(_ volume: Int) {
+        guard admits(.trim, volume, byteCount: 0) else { return }
+        var range = drawRange(
+            volume,
+            byteCountMax: 4 * parameters.requestByteCountMax,
+            alignment: workload.pick([4096, 512, 1])
+        )
+        let size = volumes[volume].model.byteCount
+        if workload.isOne(in: 8) {
+            range = range.lowerBound..<min(range.upperBound + (3 << 20), size)
+        }
+        guard mayChange(range, volume) else { return }
+        let isDurable = drawDurable()
+        let order = volumes[volume].model.beginTrim(
+            offset: range.lowerBound,
+            byteCount: UInt64(range.count),
+            isDurable: isDurable
+        )
+        let context = note(.change(order: order), volume, range)
+        outstanding[context]?.isDurable = isDurable
+        outstanding[context]?.isTrim = true
+        lanes[volumes[volume].lane].trim(
+            volumes[volume].slot,
+            offset: range.lowerBound,
+            byteCount: UInt64(range.count),
+            isDurable: isDurable,
+            context: context
+        )
+    }
+
+    private func issueZeroes(_ volume: Int) {
+        guard admits(.writeZeroes, volume, byteCount: 0) else { return }
+        let range = drawRange(
+            volume,
+            byteCountMax: 2 * parameters.requestByteCountMax,
+            alignment: workload.pick([4096, 512, 1])
+        )
+        guard mayChange(range, volume) else { return }
+        let isDurable = drawDurable()
+        let keepsSpace = workload.isOne(in: 2)
+        let order = volumes[volume].model.beginZeroes(
+            offset: range.lowerBound,
+            byteCount: UInt64(range.count),
+            keepsSpace: keepsSpace,
+            isDurable: isDurable
+        )
+        let context = note(.change(order: order), volume, range)
+        outstanding[context]?.isDurable = isDurable
+        lanes[volumes[volume].lane].writeZeroes(
+            volumes[volume].slot,
+            offset: range.lowerBound,
+            byteCount: UInt64(range.count),
+            keepsSpace: keepsSpace,
+            isDurable: isDurable,
+            context: context
+        )
+    }
+
+    private func issuePromote(_ volume: Int) {
+        guard admits(.promote, volume, byteCount: 0) else { return }
+        let range = drawRange(volume, byteCountMax: 256 << 10, alignment: 4096)
+        let context = note(.promote, volume, range)
+        journal.met(.promotionAsked)
+        lanes[volumes[volume].lane].promote(
+            volumes[volume].slot,
+            offset: range.lowerBound,
+            byteCount: UInt64(range.count),
+            context: context
+        )
+    }
+
+    private func issueExtents(_ volume: Int) {
+        guard admits(.extents, volume, byteCount: 0) else { return }
+        let range = drawRange(
+            volume,
+            byteCountMax: 1 << 20,
+            alignment: workload.pick([4096, 512, 1])
+        )
+        let context = note(.extents(volumes[volume].model.beginRead()), volume, range)
+        lanes[volumes[volume].lane].extents(
+            volumes[volume].slot,
+            offset: range.lowerBound,
+            byteCount: UInt64(range.count),
+            countMax: workload.pick([1, 4, 64]),
+            context: context
+        )
+    }
+}

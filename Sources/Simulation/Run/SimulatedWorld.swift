@@ -1,0 +1,261 @@
+internal import Catalogue
+internal import Engine
+internal import IO
+internal import Units
+
+// A whole pool in virtual time, on one thread.
+//
+//        workload ---- requests ----> lanes ---- operations ----> devices
+//           ^                        |  ^ |                          |
+//           |                        |  | +--- commits, loads --> catalogue
+//        model <----- replies -------+  |                            |
+//                                       +------ events by time ------+
+//
+// Each round: requests are issued, every lane that something happened to takes a turn and its
+// outboxes are emptied, then time goes on to the next event, which may be a crash.
+
+/// Memory that one seed after another uses.
+package final class SimulationMemory {
+    let images = (0..<4).map { _ in DurableImage() }
+    let cells = CellStore()
+    let blocks = Arena(byteCount: 4 * 4096, isPopulated: false)
+    let payload = Arena(byteCount: 2 << 20, isPopulated: false)
+    package init() {}
+}
+
+package final class SimulatedWorld {
+    let parameters: SeedParameters
+    let journal: Journal
+    let memory: SimulationMemory
+    let devices: [SimulatedDevice]
+    let geometries: [DeviceGeometry]
+    let catalogue: SimulatedCatalogue
+    let order: DeviceOrderOracle
+    let poolIdentifier: PoolIdentifier
+    let deviceIdentifiers: [DeviceIdentifier]
+
+    var pool: Pool?
+    var lanes: [Lane] = []
+    /// Something happened to the lane since its last turn.
+    var needsTurn: [Bool] = []
+    var events = EventQueue()
+    var now: UInt64 = 1_000_000_000
+    /// Rounds without time going on.
+    var spinCount = 0
+    /// A reply came or went: what had to wait may go on.
+    var isStirred = false
+
+    var workload: SimulationRandom
+    var schedule: SimulationRandom
+    var crashes: SimulationRandom
+    var identities: SimulationRandom
+
+    var volumes: [SimulatedVolume] = []
+    var treeCount: UInt64 = 0
+    var outstanding: [UInt64: OutstandingRequest] = [:]
+    var nextContext: UInt64 = 1
+    var held: [HeldReply?] = []
+    var nextArrival: UInt64 = 0
+    /// The workload issues requests.
+    var isLoaded = false
+
+    /// Recovery has succeeded since the last crash.
+    var wasServed = false
+    /// Events until a crash that was decided on; nil for none.
+    var crashCountdown: Int?
+    package private(set) var crashCount = 0
+    package var recoveries: [String: Int] = [:]
+
+    package init(parameters: SeedParameters, memory: SimulationMemory, journal: Journal) {
+        let seed = parameters.seed
+        self.parameters = parameters
+        self.journal = journal
+        self.memory = memory
+        workload = SimulationRandom(seed: seed, stream: .workload)
+        schedule = SimulationRandom(seed: seed, stream: .schedule)
+        crashes = SimulationRandom(seed: seed, stream: .crash)
+        identities = SimulationRandom(seed: seed, stream: .identity)
+        poolIdentifier = PoolIdentifier(from: &identities)
+        var devices: [SimulatedDevice] = []
+        var geometries: [DeviceGeometry] = []
+        var identifiers: [DeviceIdentifier] = []
+        for (index, device) in parameters.devices.enumerated() {
+            let geometry = DeviceGeometry(
+                index: DeviceIndex(UInt8(index)),
+                role: device.role,
+                segmentBlockCount: device.segmentBlockCount,
+                segmentCount: device.segmentCount
+            )
+            let data = device.segmentBlockCount * device.segmentCount
+            devices.append(
+                SimulatedDevice(
+                    index: geometry.index,
+                    blockCount: Int(DeviceGeometry.firstSegmentBlock) + data + 256,
+                    character: device.character,
+                    seed: seed,
+                    image: memory.images[index],
+                    cells: memory.cells,
+                    journal: journal
+                )
+            )
+            geometries.append(geometry)
+            identifiers.append(DeviceIdentifier(from: &identities))
+        }
+        self.devices = devices
+        self.geometries = geometries
+        deviceIdentifiers = identifiers
+        catalogue = SimulatedCatalogue(
+            laneCount: parameters.laneCount,
+            loadNanoseconds: parameters.loadNanoseconds,
+            commitNanoseconds: parameters.commitNanoseconds,
+            slowOneIn: parameters.slowOneIn,
+            seed: seed,
+            journal: journal
+        )
+        order = DeviceOrderOracle(
+            devices: devices,
+            geometries: geometries.map {
+                WatchedGeometry(
+                    firstBlock: Int(DeviceGeometry.firstSegmentBlock),
+                    segmentBlockCount: $0.segmentBlockCount,
+                    segmentCount: $0.segmentCount
+                )
+            },
+            laneCount: parameters.laneCount,
+            journal: journal
+        )
+    }
+
+    /// Returns what the world took from the memory that seeds share.
+    package func close() {
+        lanes = []
+        pool = nil
+        for device in devices { device.cutPower(.dropAll) }
+    }
+
+    // MARK: Time
+
+    /// One round: requests, turns, the next events.  False when nothing will ever happen again.
+    func advance() -> Bool {
+        isStirred = false
+        progressPlans()
+        issueVerification()
+        issueLoad()
+        turnLanes()
+        guard journal.isEmpty else { return true }
+        guard let next = nextTime() else { return false }
+        if next > now {
+            now = next
+            spinCount = 0
+        } else {
+            spinCount += 1
+            if spinCount > 100_000 {
+                journal.report(
+                    .liveness,
+                    "a lane asks for turn after turn and time stands still; \(describeWaiting())"
+                )
+            }
+        }
+        deliverEvents()
+        return true
+    }
+
+    private func nextTime() -> UInt64? {
+        var next = events.nextTime
+        func consider(_ time: UInt64) { next = min(next ?? time, time) }
+        for lane in lanes {
+            if let deadline = lane.nextDeadline { consider(deadline.nanoseconds) }
+        }
+        if hasLoadToIssue { consider(max(nextArrival, now)) }
+        if isStirred || needsTurn.contains(true) { consider(now) }
+        return next.map { max($0, now) }
+    }
+
+    private func deliverEvents() {
+        var isFirst = true
+        while journal.isEmpty, let at = events.nextTime {
+            if at > now {
+                guard !isFirst, at <= now + parameters.batchNanoseconds, schedule.isOne(in: 2)
+                else {
+                    break
+                }
+                now = at
+            }
+            guard let event = events.popFirst() else { break }
+            deliver(event)
+            isFirst = false
+            journal.step += 1
+            if crashIsDue() { return crash() }
+        }
+    }
+
+    private func deliver(_ event: Event) {
+        switch event.kind {
+        case .operation(let device, let tagged):
+            let lane = tagged >> 32
+            let completion = devices[device].finish(tagged & 0xFFFF_FFFF)
+            journal.trace("device \(device) completes \(completion.token & 0xFFFF_FFFF)")
+            lanes[lane].complete(completion)
+            needsTurn[lane] = true
+        case .catalogue(let lane):
+            let (answer, request, next) = catalogue.finish(lane: LaneIndex(UInt16(lane)))
+            if let next { events.add(.catalogue(lane: lane), at: now + next) }
+            if case .commit(let image) = request {
+                journal.trace("catalogue commits for lane \(lane)")
+                order.end(image, tables: catalogue.tables)
+            }
+            lanes[lane].answer(answer)
+            needsTurn[lane] = true
+        case .release(let index): releaseHeld(index)
+        }
+    }
+
+    // MARK: Turns
+
+    private func turnLanes() {
+        for index in lanes.indices where journal.isEmpty {
+            let lane = lanes[index]
+            let isDue = lane.nextDeadline.map { $0.nanoseconds <= now } ?? false
+            guard needsTurn[index] || isDue else { continue }
+            needsTurn[index] = false
+            lane.turn(now: Instant(nanoseconds: now))
+            drain(lane, index)
+        }
+    }
+
+    /// Empties a lane's outboxes.
+    private func drain(_ lane: Lane, _ index: Int) {
+        while let operation = lane.nextOperation() {
+            order.watch(operation, lane: lane.index)
+            let device = Int(operation.device.rawValue)
+            let (slot, delay) = devices[device].submit(operation)
+            journal.trace(
+                "lane \(index) submits \(devices[device].describe(operation)) as "
+                    + "\(operation.token & 0xFFFF_FFFF)"
+            )
+            events.add(.operation(device: device, slot: index << 32 | slot), at: now + delay)
+            guard journal.isEmpty else { return }
+        }
+        while let request = lane.nextCatalogueRequest() {
+            if case .commit(let image) = request {
+                journal.trace(
+                    "lane \(index) asks for a commit of "
+                        + image.leaves.map { "\($0.key.tree.rawValue)/\($0.key.index)" }
+                        .joined(separator: " ") + ", frees "
+                        + image.freedSegments.map {
+                            "\($0.device.rawValue)/\($0.index.rawValue)"
+                        }.joined(separator: " ")
+                )
+                order.begin(image)
+            }
+            if let delay = catalogue.submit(request, lane: lane.index) {
+                events.add(.catalogue(lane: index), at: now + delay)
+            }
+        }
+        while journal.isEmpty, let finished = lane.nextFinished() {
+            reply(finished, lane: index)
+        }
+    }
+
+    func countCrash() { crashCount += 1 }
+}

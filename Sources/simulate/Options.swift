@@ -1,0 +1,90 @@
+/// What the command line asks for.
+struct Options: Sendable {
+    enum Action: Sendable {
+        /// Runs many seeds in worker processes.
+        case seeds
+        /// Runs one seed here and prints what it does.
+        case oneSeed(UInt64)
+        /// Runs seeds here, for the process that started this one.
+        case worker
+        /// Runs each mutant until a seed finds it.
+        case mutants
+    }
+
+    var action = Action.seeds
+    var seedCount: UInt64 = 1000
+    var firstSeed: UInt64 = 1
+    var stepsMax = 1500
+    var jobCount = 2
+    var mutant: String?
+    /// Seeds after which a mutant counts as not found.
+    var budget: UInt64 = 5000
+    var isVerbose = false
+    var isJSON = false
+    /// One seed of so many pretends to fail; zero for none.
+    var canaryOneIn = 0
+
+    static let usage = """
+        Runs the engine on simulated devices in virtual time, with crashes, against a model.
+
+          simulate --seeds N [--from S] [--steps M] [--jobs J] [--json] [--canary N]
+          simulate --seed S [--steps M] [--verbose] [--mutant NAME]
+          simulate --mutants [--budget N] [--from S] [--steps M] [--jobs J]
+
+          --seeds N       how many seeds to run (1000)
+          --from S        the first seed (1); --seed-base is the same
+          --seed S        runs one seed in this process
+          --steps M       events of a seed's first phase (1500)
+          --jobs J        processes at once (2)
+          --verbose       prints every event
+          --json          prints the result as one line of JSON
+          --mutant NAME   turns on a known bug; needs a build with -D MUTANTS
+          --mutants       runs every known bug until a seed finds it
+          --budget N      seeds after which a bug counts as not found (5000)
+          --canary N      one seed of N pretends to fail: shows that failures are reported
+
+        Ends with 0 when nothing was found, 1 when something was, 2 when the command is wrong.
+        """
+
+    /// Nil when the arguments are not understood; the reason goes to `explain`.
+    init?(_ arguments: [String], explain: (String) -> Void) {
+        var rest = arguments[...]
+        while let argument = rest.popFirst() {
+            switch argument {
+            case "--verbose": isVerbose = true
+            case "--json": isJSON = true
+            case "--worker": action = .worker
+            case "--mutants": action = .mutants
+            case "--mutant":
+                guard let name = rest.popFirst() else {
+                    explain("--mutant needs a name")
+                    return nil
+                }
+                mutant = name
+            default:
+                guard let text = rest.popFirst(), let number = UInt64(text), number < 1 << 53 else {
+                    explain("\(argument) is unknown, or needs a number")
+                    return nil
+                }
+                guard setNumber(argument, number) else {
+                    explain("unknown option \(argument)")
+                    return nil
+                }
+            }
+        }
+    }
+
+    private mutating func setNumber(_ name: String, _ number: UInt64) -> Bool {
+        switch name {
+        case "--seeds": seedCount = number
+        case "--from", "--seed-base": firstSeed = number
+        case "--seed": action = .oneSeed(number)
+        case "--steps": stepsMax = Int(min(number, 10_000_000))
+        case "--jobs": jobCount = Int(min(max(number, 1), 64))
+        case "--budget": budget = number
+        case "--canary": canaryOneIn = Int(min(number, 1_000_000))
+        default: return false
+        }
+        return true
+    }
+}

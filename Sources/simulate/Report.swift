@@ -1,0 +1,68 @@
+internal import Foundation
+internal import Simulation
+
+/// Prints what a run came to.
+struct Report {
+    let options: Options
+    let totals: Totals
+    let seconds: Double
+
+    private var seedsPerSecond: Double { Double(totals.seedCount) / max(seconds, 0.001) }
+
+    func printText() {
+        let perJob = seedsPerSecond / Double(options.jobCount)
+        print(
+            "\(totals.seedCount) seeds from \(options.firstSeed) in \(rounded(seconds)) s: "
+                + "\(rounded(seedsPerSecond)) a second, \(rounded(perJob)) a second and process"
+        )
+        print(
+            "\(totals.stepCount) steps, \(totals.crashCount) crashes, "
+                + "\(rounded(Double(totals.virtualNanoseconds) / 1e9)) s of virtual time"
+        )
+        let modes = totals.recoveries.keys.sorted().map { "\($0) \(totals.recoveries[$0] ?? 0)" }
+        print("recoveries: \(modes.joined(separator: ", "))")
+        for probe in Probe.allCases {
+            let count = totals.probes[probe.rawValue]
+            print("  \(count == 0 ? "NEVER " : "")\(probe): \(count)")
+        }
+        for failure in totals.failures.sorted(by: { $0.seed < $1.seed }).prefix(50) {
+            print("FAILED seed \(failure.seed): \(failure.text)")
+            print("  \(reproduction(failure.seed))")
+        }
+        print(totals.failures.isEmpty ? "no failure" : "\(totals.failures.count) failures")
+    }
+
+    func printJSON() {
+        var fields: [String: Any] = [
+            "seeds": totals.seedCount, "from": options.firstSeed, "steps": totals.stepCount,
+            "crashes": totals.crashCount, "seconds": seconds, "seedsPerSecond": seedsPerSecond,
+            "jobs": options.jobCount, "recoveries": totals.recoveries,
+            "virtualSeconds": Double(totals.virtualNanoseconds) / 1e9,
+        ]
+        var probes: [String: UInt64] = [:]
+        for probe in Probe.allCases { probes["\(probe)"] = totals.probes[probe.rawValue] }
+        fields["probes"] = probes
+        fields["failures"] = totals.failures.sorted { $0.seed < $1.seed }.map { failure in
+            [
+                "seed": String(failure.seed), "finding": failure.text,
+                "command": reproduction(failure.seed),
+            ]
+        }
+        do {
+            let data = try JSONSerialization.data(withJSONObject: fields, options: [.sortedKeys])
+            print(String(decoding: data, as: UTF8.self))
+        } catch {
+            print("{\"error\": \"the result has no JSON form\"}")
+        }
+    }
+
+    /// The command that runs one seed again.
+    private func reproduction(_ seed: UInt64) -> String {
+        var command = "tools/simulate --seed \(seed) --steps \(options.stepsMax) --verbose"
+        if let mutant = options.mutant { command += " --mutant \(mutant)" }
+        if options.canaryOneIn > 0 { command += " --canary \(options.canaryOneIn)" }
+        return command
+    }
+
+    private func rounded(_ number: Double) -> String { String(format: "%.1f", number) }
+}
