@@ -6,7 +6,8 @@ import Testing
     private func expectNone(_ rule: (SourceText) -> [Violation]) {
         let violations = SourceTree.files.flatMap(rule)
         for violation in violations { print(violation) }
-        #expect(violations.isEmpty, "\(violations.count) lines break the rule, printed above")
+        if violations.isEmpty { return }
+        Issue.record("\(violations.count) places break the rule, printed above")
     }
 
     @Test func `the sources are found`() {
