@@ -34,8 +34,14 @@ package struct VolumeRow: Hashable, Sendable {
     package var ownedBlockCount: UInt64
 
     package init(
-        identifier: VolumeIdentifier, name: String, byteCount: UInt64, lane: LaneIndex,
-        tree: TreeIdentifier, state: State, createdSeconds: Int64, ownedBlockCount: UInt64 = 0
+        identifier: VolumeIdentifier,
+        name: String,
+        byteCount: UInt64,
+        lane: LaneIndex,
+        tree: TreeIdentifier,
+        state: State,
+        createdSeconds: Int64,
+        ownedBlockCount: UInt64 = 0
     ) {
         self.ownedBlockCount = ownedBlockCount
         self.identifier = identifier
@@ -73,8 +79,12 @@ package struct SegmentRow: Hashable, Sendable {
     /// Blocks that leaves refer to.
     package var liveBlockCount: UInt32
     package init(
-        address: SegmentAddress, lane: LaneIndex, stream: StreamKind, sequence: UInt64,
-        nonce: UInt64, liveBlockCount: UInt32
+        address: SegmentAddress,
+        lane: LaneIndex,
+        stream: StreamKind,
+        sequence: UInt64,
+        nonce: UInt64,
+        liveBlockCount: UInt32
     ) {
         self.address = address
         self.lane = lane
@@ -96,8 +106,12 @@ package struct LanePosition: Hashable, Sendable {
     package var nextRecord: RecordNumber
     package var previousChecksum: UInt32
     package init(
-        lane: LaneIndex, segment: SegmentAddress?, segmentSequence: UInt64, blockOffset: UInt32,
-        nextRecord: RecordNumber, previousChecksum: UInt32
+        lane: LaneIndex,
+        segment: SegmentAddress?,
+        segmentSequence: UInt64,
+        blockOffset: UInt32,
+        nextRecord: RecordNumber,
+        previousChecksum: UInt32
     ) {
         self.lane = lane
         self.segment = segment
@@ -149,8 +163,12 @@ package struct CatalogueContents: Sendable {
     package var positions: [LanePosition]
     package var leafKeys: [LeafKey]
     package init(
-        incarnation: UInt32, volumes: [VolumeRow], trees: [TreeRow], segments: [SegmentRow],
-        positions: [LanePosition], leafKeys: [LeafKey]
+        incarnation: UInt32,
+        volumes: [VolumeRow],
+        trees: [TreeRow],
+        segments: [SegmentRow],
+        positions: [LanePosition],
+        leafKeys: [LeafKey]
     ) {
         self.incarnation = incarnation
         self.volumes = volumes

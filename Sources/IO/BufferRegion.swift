@@ -86,8 +86,8 @@ package struct BufferRegion: @unchecked Sendable, BitwiseCopyable {
 package final class Arena: Sendable {
     package let region: BufferRegion
 
-    /// Memory of `byteCount` bytes, zeroed; faulted in at once when `isPopulated`, so that the first
-    /// requests do not pay for page faults.
+    /// Memory of `byteCount` bytes, zeroed; faulted in at once when `isPopulated`, so that the
+    /// first requests do not pay for page faults.
     package init(byteCount: Int, isPopulated: Bool) {
         let rounded = (byteCount + 4095) / 4096 * 4096
         guard let memory = unsafe isotherm_map_memory(rounded, isPopulated ? 1 : 0) else {

@@ -1,4 +1,5 @@
-/// What can go wrong with a device file before and beside the rings: opening, superblocks, recovery.
+/// What can go wrong with a device file before and beside the rings: opening, superblocks,
+/// recovery.
 package enum DeviceError: Error, Hashable, Sendable, CustomStringConvertible {
     case cannotOpen(path: String, SystemCode)
     /// Another engine, or another user of the block device, has it open.

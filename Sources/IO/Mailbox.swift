@@ -35,7 +35,8 @@ package final class Mailbox<Message: Sendable>: Sendable {
 
     deinit { _ = isotherm_close(event) }
 
-    /// Appends a message; any thread.  Returns false, and does not take it, when the mailbox is full.
+    /// Appends a message; any thread.  Returns false, and does not take it, when the mailbox is
+    /// full.
     @discardableResult
     package func post(_ message: Message) -> Bool {
         let countBefore = queue.withLock { queue in

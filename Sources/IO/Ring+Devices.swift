@@ -57,8 +57,8 @@ extension Ring {
         prepare(entry)
     }
 
-    /// Cancels the entry with the user data `target`.  Both complete: the target as cancelled, if it
-    /// had not ended, and the cancel under `userData`.
+    /// Cancels the entry with the user data `target`.  Both complete: the target as cancelled, if
+    /// it had not ended, and the cancel under `userData`.
     package func cancel(_ target: UInt64, userData: UInt64) {
         var entry = blank(.cancel, RingFile(descriptor: -1), userData)
         entry.address = target

@@ -155,7 +155,8 @@ package final class Ring {
 
     private func makeRoom() {
         fullCount &+= 1
-        // Ten seconds of a kernel without memory for a request is the end: nothing else would go on.
+        // Ten seconds of a kernel without memory for a request is the end: nothing else would go
+        // on.
         for attempt in 0..<10_000 {
             enter(waitCount: 0, timeout: -1)
             if pendingCount <= Int(submissionMask) { return }

@@ -30,7 +30,8 @@ package struct RingCompletion: Sendable, BitwiseCopyable {
     package var isTimeout: Bool { error == .timedOut }
 }
 
-/// Who on a ring owns a completion: the upper 8 bits of its user data.  The other 56 are the owner's.
+/// Who on a ring owns a completion: the upper 8 bits of its user data.  The other 56 are the
+/// owner's.
 ///
 /// Tags from `firstFree` up belong to whoever runs the ring, for its sockets, timers and mailboxes.
 package struct RingTag: Hashable, Sendable, BitwiseCopyable {

@@ -6,13 +6,14 @@ package import Units
 /// at once.  What was never on flash is not in here, so a scan promotes nothing.
 ///
 /// Entries are 16-bit fingerprints with the time of their insertion, counted in insertions, in
-/// buckets of eight.  An entry is forgotten after `capacity` further insertions, as in a queue.  Two
-/// things differ from an exact queue, and neither can do more than misplace a promotion:
+/// buckets of eight.  An entry is forgotten after `capacity` further insertions, as in a queue.
+/// Two things differ from an exact queue, and neither can do more than misplace a promotion:
 ///
 /// - *False positives.*  A lookup compares at most eight fingerprints, on average four:
 ///   4 x 2^-16 = 0.006 % of the chunks that are not in the list are found in it.
-/// - *Early loss.*  A bucket that is full gives up its oldest entry.  Buckets hold four live entries
-///   on average; about one entry in a hundred is lost before its time (measured: see the tests).
+/// - *Early loss.*  A bucket that is full gives up its oldest entry.  Buckets hold four live
+///   entries on average; about one entry in a hundred is lost before its time (measured: see the
+///   tests).
 ///
 /// Lookup, insertion and removal touch one bucket, 32 bytes, and allocate nothing.  Owned by one
 /// lane.

@@ -13,12 +13,12 @@ package enum Touch: UInt8, Sendable, BitwiseCopyable {
 ///        1  0..<16  reads, short average      16..<32  reads, long average
 ///        2  0..<16  writes, short average     16..<32  writes, long average
 ///
-/// An average is a count in which each touch has lost half its weight after a half-life.  It is held
-/// as of the last touch and decayed when it is looked at, so an untouched chunk costs no work.
+/// An average is a count in which each touch has lost half its weight after a half-life.  It is
+/// held as of the last touch and decayed when it is looked at, so an untouched chunk costs no work.
 /// The three words are also the stored form.  All zeros is a chunk that was never touched.
 ///
-/// A touch of a sequential run weighs 1/16: a scan that reads a chunk in sixteen blocks counts once.
-/// Averages stay at 4,095 once they reach it: 0.8 touches a second by the short one.
+/// A touch of a sequential run weighs 1/16: a scan that reads a chunk in sixteen blocks counts
+/// once.  Averages stay at 4,095 once they reach it: 0.8 touches a second by the short one.
 package struct Heat: Hashable, Sendable, BitwiseCopyable {
     @usableFromInline var lastTick: UInt32
     @usableFromInline var reads: UInt32

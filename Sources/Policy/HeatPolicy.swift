@@ -19,23 +19,24 @@ package struct HeatPolicyLimits: Sendable, BitwiseCopyable {
 /// The flash log is a queue.  What is read from disk enters it if it is hot enough or came back
 /// soon; what reaches its end leaves unless it is warm, and then goes round once more in the mature
 /// stream.  The textbook queue (S3-FIFO, CLOCK) reinserts whatever has its access bit set; here a
-/// threshold on heat stands beside the bit, so that under pressure the hottest stay and not all that
-/// were touched once; and a chunk that is hot, but happened to be idle this time round, may stay.
+/// threshold on heat stands beside the bit, so that under pressure the hottest stay and not all
+/// that were touched once; and a chunk that is hot, but happened to be idle this time round, may
+/// stay.
 ///
-/// *The warm threshold* follows the kept share.  Each kept block raises it, each released one lowers
-/// it, by steps whose ratio makes the two balance at the wanted share: a quantile, tracked without a
-/// list.  It never falls below `warmValueMin`, so on a pool of cold data nothing is kept.
+/// *The warm threshold* follows the kept share.  Each kept block raises it, each released one
+/// lowers it, by steps whose ratio makes the two balance at the wanted share: a quantile, tracked
+/// without a list.  It never falls below `warmValueMin`, so on a pool of cold data nothing is kept.
 ///
 /// *The kept share is bounded* besides, since a threshold lags: a released block earns
 /// `share / (1 - share)` of a kept one, at most `creditBlocksMax` can be saved up, and with no
 /// credit nothing is kept.  The share goes to zero with pressure.
 ///
 /// *Admission* asks how useful promotions were: of clean chunks at the queue's end, the share still
-/// warm.  Above `usefulShareHigh` the first scattered read promotes; below `usefulShareLow` it takes
-/// heat or a ghost.  The gap between the two is the hysteresis.
+/// warm.  Above `usefulShareHigh` the first scattered read promotes; below `usefulShareLow` it
+/// takes heat or a ghost.  The gap between the two is the hysteresis.
 ///
-/// *Neighbours* cost hardly any disk time and all the more flash writes.  They are taken along until
-/// most clean chunks leave the queue untouched (`idleShareHigh`), and again once few do.
+/// *Neighbours* cost hardly any disk time and all the more flash writes.  They are taken along
+/// until most clean chunks leave the queue untouched (`idleShareHigh`), and again once few do.
 package struct HeatPolicy: TieringPolicy {
     package var limits: HeatPolicyLimits
     package private(set) var counters = DecisionCounters()
@@ -147,8 +148,8 @@ package struct HeatPolicy: TieringPolicy {
     /// clean copies were.
     private mutating func adapt(_ isWarm: Bool, _ facts: ReclaimFacts) {
         let share = keptShare(atPressure: facts.flashPressure)
-        // Up by (1 - share) or down by share, so that the two cancel at the wanted share; 1/32 of an
-        // e-fold for a whole chunk doubles the threshold in some 44 decisions of one kind.
+        // Up by (1 - share) or down by share, so that the two cancel at the wanted share; 1/32 of
+        // an e-fold for a whole chunk doubles the threshold in some 44 decisions of one kind.
         let step = Float(facts.liveBlockCount) * (1 / 16 / 32)
         let move = isWarm ? step * (1 - share) : -step * share
         warmValue = min(Self.warmValueMax, max(Self.warmValueMin, warmValue * (1 + move)))

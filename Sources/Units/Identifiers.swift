@@ -1,5 +1,6 @@
 /// A 128-bit identity that is made at random once and never used twice.
-package struct Identifier: Hashable, Sendable, Comparable, BitwiseCopyable, CustomStringConvertible {
+package struct Identifier: Hashable, Sendable, Comparable, BitwiseCopyable, CustomStringConvertible
+{
     package var high: UInt64
     package var low: UInt64
 

@@ -56,7 +56,9 @@ package struct Slab<Element: BitwiseCopyable>: @unchecked Sendable {
     package func span(of range: Range<Int>) -> Span<Element> {
         invariant(range.lowerBound >= 0 && range.upperBound <= count, "a range inside the slab")
         let part = unsafe Span(
-            _unsafeStart: UnsafePointer(base + range.lowerBound), count: range.count)
+            _unsafeStart: UnsafePointer(base + range.lowerBound),
+            count: range.count
+        )
         return unsafe _overrideLifetime(part, borrowing: self)
     }
 

@@ -1,7 +1,7 @@
 internal import Testing
 
-/// `#expect` for conditions that it cannot take apart: those that change a value or look at one that
-/// cannot be copied.
+/// `#expect` for conditions that it cannot take apart: those that change a value or look at one
+/// that cannot be copied.
 func check(_ condition: Bool, sourceLocation: SourceLocation = #_sourceLocation) {
     #expect(condition, sourceLocation: sourceLocation)
 }

@@ -1,8 +1,9 @@
 internal import Policy
 internal import Testing
 
-/// Replays recorded workloads against `HeatPolicy` and a least-recently-used cache of the same size,
-/// and prints hits beside what they cost.  Runs where `ISOTHERM_TRACES` names a directory of traces.
+/// Replays recorded workloads against `HeatPolicy` and a least-recently-used cache of the same
+/// size, and prints hits beside what they cost.  Runs where `ISOTHERM_TRACES` names a directory of
+/// traces.
 @Suite(.enabled(if: TraceFile.directory != nil), .serialized)
 struct TraceStudyTests {
     struct Study: Sendable {

@@ -25,7 +25,8 @@ int isotherm_connect_tcp(const char *host, uint16_t port);
 int isotherm_socket_pair(int *first, int *second);
 /* A connection out of a listening socket; waits for one. */
 int isotherm_accept(int descriptor);
-/* One transfer, which may be short; interrupted ones are repeated; no signal when the peer is gone. */
+/* One transfer, which may be short; interrupted ones are repeated; no signal when the peer is
+   gone. */
 int64_t isotherm_send(int descriptor, const void *from, size_t byte_count);
 int64_t isotherm_receive(int descriptor, void *to, size_t byte_count);
 int isotherm_shut_down(int descriptor);

@@ -9,9 +9,9 @@ package import Units
 //                 |                        +------- a read sees the newest ----+
 //                 +---- a read that overlaps in time sees any mix of sectors
 //
-// The bytes of a write are copied when it is submitted and compared when it finishes: an engine that
-// changes a buffer in flight is found out.  A flush makes durable exactly what had completed before
-// it was submitted, and says nothing of the rest.
+// The bytes of a write are copied when it is submitted and compared when it finishes: an engine
+// that changes a buffer in flight is found out.  A flush makes durable exactly what had completed
+// before it was submitted, and says nothing of the rest.
 //
 // Lasting faults have their place in `finish` (what a transfer does) and in `CrashFates` (what a
 // power cut leaves).
