@@ -57,8 +57,10 @@ struct TraceStudyTests {
         func mebibytes(_ count: Int) -> String { "\(count >> 20) MiB" }
         func tenths(_ value: Double) -> String { "\((value * 10).rounded() / 10)" }
         print(
-            "  \(name): hit \(tenths(figures.hitPercent)) %, reads \(tenths(figures.readHitPercent))"
-                + " %; disk \(figures.diskReadCount) reads, \(mebibytes(figures.diskReadByteCount)),"
+            "  \(name): hit \(tenths(figures.hitPercent)) %,"
+                + " reads \(tenths(figures.readHitPercent))"
+                + " %; disk \(figures.diskReadCount) reads,"
+                + " \(mebibytes(figures.diskReadByteCount)),"
                 + " \(tenths(figures.diskSeconds)) s; promoted"
                 + " \(mebibytes(figures.promotedByteCount)), kept"
                 + " \(mebibytes(figures.keptByteCount)), demoted"
