@@ -18,6 +18,15 @@ package struct BufferRegion: @unchecked Sendable, BitwiseCopyable {
         self.byteCount = byteCount
     }
 
+    /// A region of no bytes.  Its address is never followed; it is one, so that no optional is
+    /// needed where nothing is meant.
+    package static var empty: BufferRegion {
+        guard let somewhere = unsafe UnsafeMutableRawPointer(bitPattern: 4096) else {
+            invariantFailed("4096 is no null pointer", file: #fileID, line: #line)
+        }
+        return unsafe BufferRegion(unsafeBase: somewhere, byteCount: 0)
+    }
+
     /// The first byte, for system calls.
     @unsafe package var baseAddress: UnsafeMutableRawPointer { unsafe base }
 
