@@ -78,13 +78,14 @@ internal import Units
         let load = Self.run(
             .hdd7200(byteCount: Self.diskByteCount),
             depth: depth,
-            count: 20_000
+            count: 10_000
         ) { generator, _ in generator.next(below: blocks) * 4096 }
         print(
             "depth \(depth): \(load.requestsPerSecond) a second, p50 \(load.percentile(0.5))"
                 + " p99 \(load.percentile(0.99)) max \(load.latencies.last ?? 0) ms"
         )
-        // The deadline costs a depth of 32 some of its rate, for a tail that ends before half a second.
+        // The deadline costs a depth of 32 some of its rate, for a tail that ends before half a
+        // second.
         #expect(abs(load.requestsPerSecond - expected) < expected * (depth == 32 ? 0.06 : 0.03))
         if depth == 1 {
             #expect(abs(load.percentile(0.5) - 11.7) < 0.3)
@@ -113,8 +114,8 @@ internal import Units
         #expect(inner > 115 && inner < 155)
     }
 
-    /// MB/s of requests in a row, with 20 microseconds of the host's time between them, not counting
-    /// the way to the first.
+    /// MB/s of requests in a row, with 20 microseconds of the host's time between them, not
+    /// counting the way to the first.
     static func sequentialRate(
         _ profile: DiskProfile,
         from start: UInt64,
@@ -305,7 +306,7 @@ internal import Units
         profile.slowSecondsPerMillion = 200_000
         profile.slowFactor = 3
         let blocks = Self.diskByteCount / 4096
-        let load = Self.run(profile, depth: 1, count: 20_000) { generator, _ in
+        let load = Self.run(profile, depth: 1, count: 10_000) { generator, _ in
             generator.next(below: blocks) * 4096
         }
         // A fifth of the time at a third of the rate: 86.7 x (0.8 + 0.2 / 3) = 75.

@@ -27,8 +27,8 @@ struct ModelDiskValidationTests {
         var bufferReadOverhead: UInt64
         var bufferWriteOverhead: UInt64
         var sectorTransferNanoseconds: UInt64
-        /// Of a request, in percent: what is read before it goes to the host, and what has come from
-        /// the host before it is written.
+        /// Of a request, in percent: what is read before it goes to the host, and what has come
+        /// from the host before it is written.
         var readStartPercent: Int
         var writeStartPercent: Int
         var segmentCount: Int
