@@ -158,7 +158,8 @@ extension ReferenceVolume {
         var newestAcknowledged: IssuedRequest?
         for request in known where request.isSeenIn {
             if request.issuedAt > newest?.issuedAt ?? 0 { newest = request }
-            if request.isAcknowledged && !request.asksDurability
+            // A larger request may be there in part long before its end, which was acknowledged.
+            if request.isAcknowledged && !request.asksDurability && request.isAtomic
                 && request.acknowledgedAt > newestAcknowledged?.acknowledgedAt ?? 0
             {
                 newestAcknowledged = request
