@@ -12,7 +12,7 @@ package import Units
 /// Every call may come from any lane's thread and takes the lock for a few microseconds, on a path
 /// that a disk of a few hundred operations a second sets the pace of.  Lanes may read the clock in
 /// any order; time that is a little behind counts as the latest that was seen.
-package final class ModelledDisk: Sendable {
+package final class ModelledDisk: DeviceModel {
     private struct Submitter: Sendable {
         /// Tickets that ended and were not taken, oldest first.
         var ended: [UInt64] = []
