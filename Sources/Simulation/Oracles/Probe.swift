@@ -22,7 +22,6 @@ package enum Probe: Int, Sendable, CaseIterable {
     case unalignedWrite
     case oddByteWrite
     case noSpaceReply
-    case writeAfterNoSpace
     case holeReply
     case demotedExtentSeen
     case cleanCopyExtentSeen
@@ -43,6 +42,7 @@ package enum Probe: Int, Sendable, CaseIterable {
     case slowOperation
     case requestBackpressure
     case shutDownCleanly
+    case shutDownUnderLoad
 }
 
 /// How often each probe was met.

@@ -90,6 +90,7 @@ extension SimulatedWorld {
         for index in volumes.indices {
             volumes[index].outstandingCount = 0
             volumes[index].unverified = []
+            volumes[index].isVerifying = false
             volumes[index].plan = nil
             volumes[index].isPlanUnderWay = false
         }

@@ -29,13 +29,14 @@ extension SimulatedWorld {
     }
 
     private func finish() {
+        if crashes.isOne(in: 4) { stopAndStart(isLoadedMeanwhile: true) }
         converge("all requests are answered") { self.isQuiet }
         validate()
         readAll()
         converge("all volumes are read back") { self.isQuiet }
         checkSpace()
         switch crashes.below(3) {
-        case 0: stopAndStart()
+        case 0: stopAndStart(isLoadedMeanwhile: false)
         case 1: destroyAll()
         default: break
         }
@@ -129,17 +130,37 @@ extension SimulatedWorld {
 
     // MARK: Stopping
 
-    /// Stops the engine as a terminal signal does, starts it, and reads everything again.
-    private func stopAndStart() {
+    /// Stops the engine as a terminal signal does, at times under load, starts it, and reads
+    /// everything again.
+    private func stopAndStart(isLoadedMeanwhile: Bool) {
         guard journal.isEmpty, let volume = volumes.indices.first else { return }
+        converge("the lanes have room for a request") {
+            self.lanes.allSatisfy { $0.admits(.shutDown, byteCount: 0) }
+        }
+        guard journal.isEmpty else { return }
+        isStopping = true
         for lane in lanes {
             let context = note(.shutDown, volume, 0..<0)
             lane.beginShutdown(context: context)
-            needsTurn[Int(lane.index.rawValue)] = true
         }
-        converge("the lanes stop") { self.outstanding.isEmpty }
+        isLoaded = isLoadedMeanwhile
+        var rounds = crashes.below(100)
+        while isLoaded, rounds > 0, journal.isEmpty, advance() { rounds -= 1 }
+        isLoaded = false
+        for index in volumes.indices { volumes[index].plan = nil }
+        converge("the lanes stop") {
+            self.outstanding.isEmpty && self.held.allSatisfy { $0 == nil }
+        }
         guard journal.isEmpty else { return }
-        journal.met(.shutDownCleanly)
+        journal.met(isLoadedMeanwhile ? .shutDownUnderLoad : .shutDownCleanly)
+        restartAfterStop()
+        converge("the volumes are served again") { self.isQuiet }
+        readAll()
+        converge("all volumes are read back") { self.isQuiet }
+    }
+
+    /// The process has ended: what it answered must be there, even if the power goes at once.
+    private func restartAfterStop() {
         events.removeAll()
         lanes = []
         catalogue.crash()
@@ -147,10 +168,12 @@ extension SimulatedWorld {
         for volume in volumes where volume.life != .gone {
             volume.model.crash(isPowerCut: false, wasServed: true)
         }
+        for index in volumes.indices {
+            volumes[index].isPlanUnderWay = false
+            volumes[index].isVerifying = false
+        }
+        isStopping = false
         recover()
-        converge("the volumes are served again") { self.isQuiet }
-        readAll()
-        converge("all volumes are read back") { self.isQuiet }
     }
 
     /// Walks the engine's own invariants and recounts.

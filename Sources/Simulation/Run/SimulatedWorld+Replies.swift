@@ -20,6 +20,7 @@ extension SimulatedWorld {
         switch finished.status {
         case .done: done(finished, request, lane: lane)
         case .noSpace: refused(request)
+        case .shuttingDown where isStopping: turnedAway(request)
         case .mediaError, .readOnly, .shuttingDown, .invalid:
             journal.report(
                 .errorHasReason,
@@ -142,6 +143,20 @@ extension SimulatedWorld {
             byteCount: request.byteCount,
             bound: bound
         )
+    }
+
+    /// A request that came when the lane was stopping did nothing.
+    private func turnedAway(_ request: OutstandingRequest) {
+        let index = request.volume
+        switch request.kind {
+        case .change(let order), .resize(let order): volumes[index].model.refuse(order)
+        case .create: volumes[index].life = .gone
+        case .destroy: volumes[index].life = .live
+        case .read(let bound), .extents(let bound), .finalRead(let bound):
+            volumes[index].model.endRead(bound)
+        case .flush, .promote, .verify, .shutDown: break
+        }
+        endPlanStep(index, isDone: false)
     }
 
     // MARK: No space

@@ -59,6 +59,9 @@ package final class SimulatedWorld {
     /// The workload issues requests.
     var isLoaded = false
 
+    /// The lanes were told to stop: requests may be turned away.
+    var isStopping = false
+
     /// Recovery has succeeded since the last crash.
     var wasServed = false
     /// Events until a crash that was decided on; nil for none.
@@ -247,6 +250,9 @@ package final class SimulatedWorld {
                         }.joined(separator: " ")
                 )
                 order.begin(image)
+            }
+            if case .load(let key) = request {
+                journal.trace("lane \(index) loads leaf \(key.tree.rawValue)/\(key.index)")
             }
             if let delay = catalogue.submit(request, lane: lane.index) {
                 events.add(.catalogue(lane: index), at: now + delay)
