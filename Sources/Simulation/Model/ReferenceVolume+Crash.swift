@@ -160,13 +160,13 @@ extension ReferenceVolume {
             if request.issuedAt > newest?.issuedAt ?? 0 { newest = request }
             // A larger request may be there in part long before its end, which was acknowledged.
             if request.isAcknowledged && !request.asksDurability && request.isAtomic
-                && request.acknowledgedAt > newestAcknowledged?.acknowledgedAt ?? 0
+                && request.answeredAt > newestAcknowledged?.answeredAt ?? 0
             {
                 newestAcknowledged = request
             }
         }
         for request in known where request.isSeenOut && request.isAcknowledged {
-            if let newest, request.acknowledgedAt < newest.issuedAt {
+            if let newest, request.answeredAt < newest.issuedAt {
                 journal.report(
                     .prefix,
                     "volume \(number): request \(newest.order) is there, and \(request.order), "
@@ -174,7 +174,7 @@ extension ReferenceVolume {
                 )
             }
             if let newestAcknowledged, !request.asksDurability,
-                request.acknowledgedAt < newestAcknowledged.acknowledgedAt
+                request.answeredAt < newestAcknowledged.answeredAt
             {
                 journal.report(
                     .prefix,

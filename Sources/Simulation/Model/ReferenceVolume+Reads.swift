@@ -25,9 +25,7 @@ extension ReferenceVolume {
         var end = history.patches.count
         while end > 0 {
             let patch = history.patches[end - 1]
-            // One that failed half-way was answered too.
-            if patch.isDoubtful { break }
-            if request(patch.order).map({ $0.acknowledgedAt < bound.tick }) ?? true { break }
+            if request(patch.order).map({ $0.answeredAt < bound.tick }) ?? true { break }
             if history.shownAt < bound.tick && patch.order <= history.shownOrder { break }
             end -= 1
         }

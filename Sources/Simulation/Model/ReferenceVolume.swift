@@ -195,22 +195,28 @@ package final class ReferenceVolume {
     package func acknowledge(_ order: UInt64) {
         let now = nextTick()
         guard let known = request(order) else { return }
-        withRequest(order) { $0.acknowledgedAt = now }
+        withRequest(order) { $0.answeredAt = now }
         if let size = known.newByteCount { byteCount = size }
         guard known.asksDurability else { return }
         withRequest(order) { $0.isDurable = true }
-        makeDurable { $0.acknowledgedAt < known.issuedAt }
+        makeDurable { $0.answeredAt < known.issuedAt }
     }
 
-    /// The engine refused the request.  One that is not atomic may be there in part.
-    package func refuse(_ order: UInt64) {
+    /// The engine refused the request.
+    ///
+    /// - Parameter leavesNothing: it was not begun; else one that is not atomic may be there in part.
+    package func refuse(_ order: UInt64, leavesNothing: Bool = false) {
+        let now = nextTick()
         guard let known = request(order) else { return }
-        withRequest(order) { $0.isRefused = true }
+        withRequest(order) { request in
+            request.isRefused = true
+            request.answeredAt = now
+        }
         for block in listed {
             withBlock(block) { history in
                 for index in history.patches.indices.reversed()
                 where history.patches[index].order == order {
-                    if known.isAtomic {
+                    if known.isAtomic || leavesNothing {
                         history.patches.remove(at: index)
                     } else {
                         history.patches[index].isDoubtful = true
@@ -223,7 +229,7 @@ package final class ReferenceVolume {
     /// A flush covers what was acknowledged when it was issued: keep this and give it to `flushed`.
     package var flushBound: UInt64 { nextTick() }
 
-    package func flushed(_ bound: UInt64) { makeDurable { $0.acknowledgedAt < bound } }
+    package func flushed(_ bound: UInt64) { makeDurable { $0.answeredAt < bound } }
 
     private func makeDurable(where isCovered: (IssuedRequest) -> Bool) {
         for index in requests.indices where isCovered(requests[index]) {
@@ -236,7 +242,7 @@ package final class ReferenceVolume {
     func forgetSettled() {
         let oldestRead = openReads.first ?? .max
         let count =
-            requests.firstIndex { !$0.isSettled || $0.acknowledgedAt > oldestRead && !$0.isRefused }
+            requests.firstIndex { !$0.isSettled || $0.answeredAt > oldestRead }
             ?? requests.count
         guard count > 0 else { return }
         requests.removeFirst(count)
@@ -259,7 +265,7 @@ struct IssuedRequest: Equatable {
     /// Ticks of the volume.
     var issuedAt: UInt64
     /// The largest number while there is no answer.
-    var acknowledgedAt = UInt64.max
+    var answeredAt = UInt64.max
     var isRefused = false
     /// Survives any crash.
     var isDurable = false
@@ -269,7 +275,7 @@ struct IssuedRequest: Equatable {
     var isSeenIn = false
     var isSeenOut = false
 
-    var isAcknowledged: Bool { acknowledgedAt != .max }
+    var isAcknowledged: Bool { answeredAt != .max && !isRefused }
     var isSettled: Bool { isDurable || isRefused }
 }
 

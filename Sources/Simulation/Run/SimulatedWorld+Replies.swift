@@ -149,7 +149,8 @@ extension SimulatedWorld {
     private func turnedAway(_ request: OutstandingRequest) {
         let index = request.volume
         switch request.kind {
-        case .change(let order), .resize(let order): volumes[index].model.refuse(order)
+        case .change(let order), .resize(let order):
+            volumes[index].model.refuse(order, leavesNothing: true)
         case .create: volumes[index].life = .gone
         case .destroy: volumes[index].life = .live
         case .read(let bound), .extents(let bound), .finalRead(let bound):
