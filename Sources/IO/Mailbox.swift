@@ -1,5 +1,4 @@
 internal import CLinux
-internal import Synchronization
 internal import Units
 
 /// Messages from any thread to one: a queue behind a lock, and an event that the receiver's ring,
@@ -17,7 +16,7 @@ internal import Units
 /// The receiver keeps the mailbox until the armed read has completed: it names memory in here.
 @safe
 package final class Mailbox<Message: Sendable>: Sendable {
-    private let queue = Mutex<[Message]>([])
+    private let queue = Guarded<[Message]>([])
     package let capacity: Int
     private let event: Int32
     /// Where the ring's read puts the event's counter; nobody looks at it.

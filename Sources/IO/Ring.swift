@@ -60,11 +60,16 @@ package final class Ring {
     package private(set) var fullCount: UInt64 = 0
 
     /// Makes a ring; counts are rounded up to powers of two.  A completion queue several times the
-    /// submission queue keeps it from overflowing.
-    package init(submissionEntries: Int, completionEntries: Int) throws(RingError) {
+    /// submission queue keeps it from overflowing.  Of `modes`, the first that the kernel takes.
+    package init(
+        submissionEntries: Int,
+        completionEntries: Int,
+        modes: [Mode] = Mode.allCases
+    ) throws(RingError) {
         let opened = try unsafe Ring.open(
             submissionCount: UInt32(submissionEntries),
-            completionCount: UInt32(completionEntries)
+            completionCount: UInt32(completionEntries),
+            modes: modes
         )
         var ring = unsafe opened.ring
         let supported: RingOpcodeSet
@@ -101,7 +106,8 @@ package final class Ring {
     /// Hands over what was prepared and waits until `count` completions are ready, or the time is
     /// over; nil waits without limit.  May return early, after a signal.
     package func submitAndWait(count: Int, timeoutNanoseconds: UInt64? = nil) {
-        let timeout = timeoutNanoseconds.map { Int64(clamping: $0) } ?? -1
+        var timeout: Int64 = -1
+        if let limit = timeoutNanoseconds { timeout = Int64(min(limit, 1 << 62)) }
         enter(waitCount: UInt32(count), timeout: timeout)
     }
 
@@ -202,10 +208,11 @@ package final class Ring {
 extension Ring {
     private static func open(
         submissionCount: UInt32,
-        completionCount: UInt32
+        completionCount: UInt32,
+        modes: [Mode]
     ) throws(RingError) -> (ring: isotherm_ring, mode: Mode) {
         var last = SystemCode.invalid
-        for mode in Mode.allCases {
+        for mode in modes {
             var ring = unsafe isotherm_ring()
             let result = unsafe isotherm_ring_open(
                 &ring,

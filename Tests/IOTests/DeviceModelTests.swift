@@ -1,17 +1,16 @@
 import IO
-import Synchronization
 import Testing
 import Units
 
 /// A model with a fixed time for every operation, one after the other, as the simplest disk has.
 private final class FixedModel: DeviceModel {
-    struct State {
+    struct State: Sendable {
         var clientCount = 0
         var busyUntil = Instant(nanoseconds: 0)
         var queue: [(client: Int, ticket: UInt64, end: Instant)] = []
         var kinds: [Operation.Kind] = []
     }
-    let state = Mutex(State())
+    let state = Guarded(State())
     let nanoseconds: UInt64
 
     init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }

@@ -1,6 +1,5 @@
 import Glibc
 import IO
-import Synchronization
 import Testing
 import Units
 

@@ -100,6 +100,45 @@ func completions(of ring: Ring, count: Int) -> [UInt64: RingCompletion] {
         #expect(RingTag.payload(of: data) == 0x00FF_FFFF_FFFF_FFFE)
     }
 
+    @Test(arguments: Ring.Mode.allCases)
+    func `every mode works`(mode: Ring.Mode) throws {
+        let ring: Ring
+        do {
+            ring = try Ring(submissionEntries: 4, completionEntries: 16, modes: [mode])
+        } catch .refused(let code) {
+            print("this kernel has no \(mode) mode: \(code)")
+            return
+        }
+        #expect(ring.mode == mode)
+        for number in 0..<10 { ring.nothing(userData: UInt64(number)) }
+        ring.timeout(afterNanoseconds: 1_000_000, userData: 10)
+        #expect(completions(of: ring, count: 11).count == 11)
+    }
+
+    @Test func `accepts stay armed where the kernel can`() throws {
+        let listener = try ListeningSocket(at: .tcp(host: "127.0.0.1", port: 0))
+        let ring = try Ring(submissionEntries: 4, completionEntries: 16)
+        ring.accept(RingFile(descriptor: listener.descriptor), userData: 1)
+        ring.submit()
+        let port = try #require(listener.port)
+        for _ in 0..<3 {
+            let client = try StreamSocket(to: .tcp(host: "127.0.0.1", port: port))
+            ring.submitAndWait(count: 1, timeoutNanoseconds: 5_000_000_000)
+            let completion = try #require(ring.nextCompletion())
+            _ = StreamSocket(owning: completion.result)
+            #expect(completion.hasMore == ring.hasMultishotAccept)
+            if !completion.hasMore {
+                ring.accept(RingFile(descriptor: listener.descriptor), userData: 1)
+            }
+            client.shutDown()
+        }
+        ring.cancelAll(on: RingFile(descriptor: listener.descriptor), userData: 2)
+        let found = completions(of: ring, count: 2)
+        #expect(found[1]?.isCanceled == true)
+        #expect(found[2]?.result == 1)
+        withExtendedLifetime(listener) {}
+    }
+
     @Test func `the ring says what it is`() throws {
         let ring = try Ring(submissionEntries: 4, completionEntries: 8)
         #expect(ring.describe().contains("4/8 entries"))
