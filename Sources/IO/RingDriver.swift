@@ -169,8 +169,8 @@ package final class RingDriver: DeviceDriver {
         counters[Int(device.rawValue)]
     }
 
-    /// When the oldest operation in flight on a device was submitted; nil when there is none.  Looks
-    /// at every slot: for a watch that runs once a second.
+    /// When the oldest operation in flight on a device was submitted; nil when there is none.
+    /// Looks at every slot: for a watch that runs once a second.
     package func oldestSubmission(on device: DeviceIndex) -> Instant? {
         var oldest: Instant?
         for index in 0..<RingDriver.inFlightMax

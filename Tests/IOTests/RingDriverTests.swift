@@ -202,8 +202,8 @@ final class Stand {
     }
 
     @Test func `a lost descriptor loses the device, and nothing is repeated for ever`() throws {
-        // A file that is not registered is named by its number; /dev/null takes the number over, and
-        // answers reads with nothing.
+        // A file that is not registered is named by its number; /dev/null takes the number over,
+        // and answers reads with nothing.
         let file = try TestFile(byteCount: 64 << 10)
         let device = try file.open()
         let ring = try Ring(submissionEntries: 8, completionEntries: 16)
