@@ -43,6 +43,7 @@ package enum Probe: Int, Sendable, CaseIterable {
     case requestBackpressure
     case shutDownCleanly
     case shutDownUnderLoad
+    case crashWhileStopping
 }
 
 /// How often each probe was met.

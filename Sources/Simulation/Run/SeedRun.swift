@@ -47,7 +47,6 @@ package final class SeedRunner {
             memory: memory,
             journal: journal
         )
-        let start = world.now
         world.run()
         if canaryOneIn > 0, SimulationRandom.mix(seed) % UInt64(canaryOneIn) == 0 {
             journal.report(.canary, "the canary sings")
@@ -60,7 +59,7 @@ package final class SeedRunner {
             recoveries: world.recoveries,
             probes: journal.probes,
             finding: journal.first,
-            virtualNanoseconds: world.now - start
+            virtualNanoseconds: world.elapsedNanoseconds
         )
     }
 }

@@ -26,6 +26,8 @@ extension SimulatedWorld {
     func crash() {
         countCrash()
         crashCountdown = nil
+        if isStopping { journal.met(.crashWhileStopping) }
+        isStopping = false
         countProbes()
         let mode = crashes.pick(parameters.crashModes)
         journal.trace("CRASH \(mode)")
@@ -109,6 +111,7 @@ extension SimulatedWorld {
             // can be taken back later.
             for device in devices { device.makeAllDurable() }
             catalogue.beginIncarnation()
+            restartClock()
             guard open() else { return }
             if openings > 0 { journal.met(.crashDuringRecovery) }
         }
@@ -116,6 +119,13 @@ extension SimulatedWorld {
         needsTurn = Array(repeating: true, count: lanes.count)
         order.restart(catalogue.tables)
         adoptVolumes()
+    }
+
+    /// Seconds since 1970, by a clock that at times is set ten years on or back.
+    private func wallSeconds() -> Int64 {
+        let tenYears: Int64 = 315_360_000
+        let jump = crashes.pick([0, 0, 0, tenYears, -tenYears])
+        return 1_700_000_000 + Int64(elapsedNanoseconds / 1_000_000_000) + jump
     }
 
     private func open() -> Bool {
@@ -129,7 +139,7 @@ extension SimulatedWorld {
             incarnation: contents.incarnation,
             configuration: parameters.configuration,
             randomSeed: identities.next(),
-            wallSeconds: 1_700_000_000 + Int64(now / 1_000_000_000)
+            wallSeconds: wallSeconds()
         )
         do throws(RecoveryError) {
             let opened = try opening.open(

@@ -151,7 +151,8 @@ extension SimulatedWorld {
         converge("the lanes stop") {
             self.outstanding.isEmpty && self.held.allSatisfy { $0 == nil }
         }
-        guard journal.isEmpty else { return }
+        // A crash may have come between.
+        guard journal.isEmpty, isStopping else { return }
         journal.met(isLoadedMeanwhile ? .shutDownUnderLoad : .shutDownCleanly)
         restartAfterStop()
         converge("the volumes are served again") { self.isQuiet }

@@ -44,6 +44,7 @@ extension SimulatedWorld {
     }
 
     func planResize(_ volume: Int) {
+        isStirred = true
         let least = volumes[volume].pattern.byteCount
         let size = volumes[volume].model.byteCount
         if size > least, workload.isOne(in: 2) {
@@ -55,6 +56,7 @@ extension SimulatedWorld {
     }
 
     func planLife(_ volume: Int) {
+        isStirred = true
         let living = volumes.count { $0.life == .live || $0.life == .creating }
         if living < parameters.volumeCount + 1, workload.isOne(in: 2) {
             createVolume()

@@ -39,7 +39,11 @@ package final class SimulatedWorld {
     /// Something happened to the lane since its last turn.
     var needsTurn: [Bool] = []
     var events = EventQueue()
+    /// Nanoseconds of a clock that starts anew with every process.
     var now: UInt64 = 1_000_000_000
+    /// `now` when the process started, and the time that earlier ones lived.
+    private var startedAt: UInt64 = 1_000_000_000
+    private var elapsedBefore: UInt64 = 0
     /// Rounds without time going on.
     var spinCount = 0
     /// A reply came or went: what had to wait may go on.
@@ -137,6 +141,17 @@ package final class SimulatedWorld {
     }
 
     // MARK: Time
+
+    /// Nanoseconds of virtual time since the first process started.
+    package var elapsedNanoseconds: UInt64 { elapsedBefore + now - startedAt }
+
+    /// A new process has a new clock.
+    func restartClock() {
+        elapsedBefore = elapsedNanoseconds
+        startedAt = schedule.below(UInt64(10_000_000_000))
+        now = startedAt
+        nextArrival = now
+    }
 
     /// One round: requests, turns, the next events.  False when nothing will ever happen again.
     func advance() -> Bool {
