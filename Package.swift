@@ -21,10 +21,16 @@ func tests(of name: String, _ dependencies: Target.Dependency...) -> Target {
         swiftSettings: settings)
 }
 
+let argumentParser = Target.Dependency.product(
+    name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
 let package = Package(
     name: "isotherm",
     dependencies: [
-        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0")
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
     ],
     targets: [
         .target(name: "CLinux"),
@@ -43,5 +49,8 @@ let package = Package(
         tests(of: "Catalogue", "Units", .product(name: "GRDB", package: "GRDB.swift")),
         module("NBD", "Units", "IO"),
         tests(of: "NBD", "Units", "IO"),
+        module("Control", "Units", "Format", "IO", "Catalogue", argumentParser, logging),
+        .executableTarget(name: "isotherm", dependencies: ["Control"], swiftSettings: settings),
+        tests(of: "Control", "Units", "Format", "IO", "Catalogue"),
     ]
 )

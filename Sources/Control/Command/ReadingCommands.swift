@@ -1,0 +1,101 @@
+internal import ArgumentParser
+
+/// `isotherm status [POOL]`: asks the daemons.
+struct StatusCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Show how the pools that are being served are."
+    )
+
+    @Argument(help: "The pool; all that are being served when left out.")
+    var pool: String?
+    @OptionGroup var reading: ReadingOptions
+    @OptionGroup var place: PlaceOptions
+
+    func run() throws {
+        let request = ControlRequest("pool.status")
+        var documents: [Document] = []
+        if let pool {
+            let access = try PoolAccess(.pool(pool), place)
+            documents.append(try PoolAccess.document(access.client.answer(request)))
+        } else {
+            for access in try PoolAccess.all(named: nil, place) where access.client.isReachable {
+                documents.append(try PoolAccess.document(access.client.answer(request)))
+            }
+            if documents.isEmpty { Console.current.message("no pool is being served") }
+        }
+        let text = StatusText(width: Console.current.width)
+        reading.show(.joined(documents, schema: "pool.status")) { text.render($0) }
+    }
+}
+
+/// `isotherm heat POOL/VOLUME`.
+struct HeatCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "heat",
+        abstract: "Draw how warm a volume is, and where it lies."
+    )
+
+    @Argument(help: ArgumentHelp("The volume.", valueName: "pool/volume"))
+    var volume: String
+    @Option(help: "What a cell shows of its chunks: mean or max.")
+    var cell: HeatMapText.Measure = .mean
+    @Option(help: "Lines of 64 cells at most, 1 to 256.")
+    var lines: Int = 8
+    @Flag(help: "Without colours.")
+    var mono = false
+    @OptionGroup var reading: ReadingOptions
+    @OptionGroup var place: PlaceOptions
+
+    func validate() throws {
+        guard (1...256).contains(lines) else { throw ValidationError("--lines takes 1 to 256") }
+    }
+
+    func run() throws {
+        let path = try VolumePath(volume)
+        let request = ControlRequest(
+            "heat",
+            ["volume": .text(path.volume.text), "lines": .count(lines)]
+        )
+        let document = try PoolAccess(path.pool, place).read(request, isEssential: true)
+        let console = Console.current
+        let text = HeatMapText(
+            style: console.hasColour && !mono ? .colour : .mono,
+            measure: cell,
+            width: console.width,
+            isModelled: document.isModelled
+        )
+        reading.show(document) { item in HeatMap(item).map { text.render($0) } ?? "" }
+    }
+}
+
+extension HeatMapText.Measure: ExpressibleByArgument {}
+
+/// `isotherm explain POOL/VOLUME@+OFFSET`.
+struct ExplainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "explain",
+        abstract: "Tell where a chunk lies, how warm it is, and why."
+    )
+
+    @Argument(
+        help: ArgumentHelp(
+            "A place in a volume: tank/db01@+12.5GiB or tank/db01:chunk204800.",
+            valueName: "address"
+        )
+    )
+    var address: String
+    @OptionGroup var reading: ReadingOptions
+    @OptionGroup var place: PlaceOptions
+
+    func run() throws {
+        let address = try VolumeAddress(address)
+        let request = ControlRequest(
+            "explain",
+            ["volume": .text(address.path.volume.text), "offset": .count(address.offset)]
+        )
+        let document = try PoolAccess(address.path.pool, place).read(request, isEssential: true)
+        let text = ExplainText(width: Console.current.width)
+        reading.show(document) { text.render($0) }
+    }
+}

@@ -1,0 +1,109 @@
+internal import Catalogue
+internal import Format
+internal import Units
+
+/// Answers what the catalogue knows of a pool that nobody serves, as of its last checkpoint.
+///
+/// Holds the pool's lock while it lives; changes nothing.
+final class CatalogueView: ControlService {
+    private let directory: PoolDirectory
+    private let catalogue: Catalogue
+    private let contents: CatalogueContents
+
+    init(_ directory: PoolDirectory) throws(ControlError) {
+        self.directory = directory
+        let opened = try ControlError.converting { () throws(CatalogueError) in
+            let catalogue = try Catalogue(openingAt: directory.cataloguePath)
+            return (catalogue, try catalogue.contents())
+        }
+        (catalogue, contents) = opened
+    }
+
+    func close() {
+        do throws(CatalogueError) {
+            try catalogue.close()
+        } catch {
+            // Nothing was changed; the lock goes with the process.
+        }
+    }
+
+    /// Whether the catalogue alone can answer.
+    static func answers(_ request: ControlRequest) -> Bool {
+        ["pool.status", "volume.list"].contains(request.command)
+    }
+
+    func answer(_ request: ControlRequest) throws(ControlError) -> JSONValue {
+        switch request.command {
+        case "pool.status": return document("pool.status", [status]).json
+        case "volume.list": return document("volume.list", volumes).json
+        default: throw .unknownCommand(name: request.command)
+        }
+    }
+
+    private func document(_ schema: String, _ items: [JSONValue]) -> Document {
+        Document(
+            schema: schema,
+            seconds: WallClock.seconds,
+            isModelled: isModelled,
+            items: items
+        )
+    }
+
+    private var isModelled: Bool { catalogue.devices.contains { $0.model != nil } }
+
+    private var liveVolumes: [VolumeRow] {
+        contents.volumes.filter { $0.state == .live }.sorted { $0.name < $1.name }
+    }
+
+    private var volumes: [JSONValue] {
+        liveVolumes.map { row in
+            VolumeFigures(
+                pool: directory.name,
+                row: row,
+                state: "OFFLINE",
+                clientCount: nil,
+                isModelled: isModelled
+            ).json
+        }
+    }
+
+    private var status: JSONValue {
+        let used = Set(contents.segments.map(\.address))
+        let devices = catalogue.devices.map { row in
+            let isThere = PoolDevices.isThere(row.path)
+            return DeviceFigures(
+                row: row,
+                state: isThere ? "OFFLINE" : "UNAVAIL",
+                freeSegmentCount: UInt64(row.segmentCount)
+                    - UInt64(used.count { $0.device == row.index }),
+                readErrorCount: nil,
+                writeErrorCount: nil
+            )
+        }
+        var figures = PoolFigures(
+            directory: directory,
+            pool: catalogue.pool,
+            devices: devices,
+            volumes: liveVolumes
+        )
+        let missing = devices.filter { $0.state == "UNAVAIL" }
+        figures.state = missing.isEmpty ? "OFFLINE" : "UNAVAIL"
+        figures.reasons = missing.map { device in
+            PoolFigures.Reason(
+                text: "\(device.row.path): there is no such file or device",
+                action: "Bring the device back; the pool opens without any repair."
+            )
+        }
+        if !catalogue.wasClosedCleanly {
+            figures.reasons.append(
+                PoolFigures.Reason(
+                    text: "The last process that had the pool open was stopped hard; the figures "
+                        + "are those of its last checkpoint.",
+                    action: "Nothing needed: the next start replays the log."
+                )
+            )
+        }
+        figures.catalogueByteCount = FileSize.of(directory.cataloguePath)
+        return figures.json
+    }
+}

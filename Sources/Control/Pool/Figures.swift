@@ -1,0 +1,146 @@
+internal import Catalogue
+internal import Units
+
+/// The item of `volume.list/1`.
+struct VolumeFigures {
+    var pool: String
+    var row: VolumeRow
+    var state: String
+    var clientCount: Int?
+    var isModelled: Bool
+
+    var json: JSONValue {
+        [
+            "name": .text("\(pool)/\(row.name)"),
+            "identifier": .text(row.identifier.description), "state": .text(state),
+            "byteCount": .count(row.byteCount),
+            "ownedByteCount": .count(row.ownedBlockCount * UInt64(Geometry.blockByteCount)),
+            "lane": .count(row.lane.rawValue), "clientCount": .count(orNull: clientCount),
+            "created": .text(TimeText.utc(seconds: row.createdSeconds)),
+            "modelled": .boolean(isModelled),
+        ]
+    }
+}
+
+/// A device in the item of `pool.status/1`.
+struct DeviceFigures {
+    var row: DeviceRow
+    var state: String
+    var freeSegmentCount: UInt64?
+    var readErrorCount: UInt64?
+    var writeErrorCount: UInt64?
+
+    var json: JSONValue {
+        [
+            "name": .text(PathText.lastPart(row.path)), "path": .text(row.path),
+            "identifier": .text(row.identifier.description), "role": .text("\(row.role)"),
+            "state": .text(state), "byteCount": .count(row.byteCount),
+            "segmentByteCount": .count(row.segmentByteCount),
+            "segmentCount": .count(row.segmentCount),
+            "freeSegmentCount": .count(orNull: freeSegmentCount),
+            "readErrorCount": .count(orNull: readErrorCount),
+            "writeErrorCount": .count(orNull: writeErrorCount), "model": .text(orNull: row.model),
+            "modelled": .boolean(row.model != nil),
+        ]
+    }
+}
+
+/// The item of `pool.status/1`: what is known whether the pool is served or not, and what only the
+/// serving process can tell.
+struct PoolFigures {
+    struct Reason {
+        var text: String
+        var action: String
+    }
+
+    /// Of a pool that is open.
+    struct Live {
+        var processIdentifier: Int32
+        var secondsServed: UInt64
+        var clientCount: Int
+        var uris: [String]
+        var chargedByteCount: UInt64
+        var capacityByteCount: UInt64
+        var counters: [JSONField]
+        var reads: JSONValue
+        var moves: JSONValue
+    }
+
+    var directory: PoolDirectory
+    var pool: PoolRow
+    var devices: [DeviceFigures]
+    var volumes: [VolumeRow]
+    var state = "ONLINE"
+    var reasons: [Reason] = []
+    var catalogueByteCount: UInt64?
+    var live: Live?
+
+    init(
+        directory: PoolDirectory,
+        pool: PoolRow,
+        devices: [DeviceFigures],
+        volumes: [VolumeRow]
+    ) {
+        self.directory = directory
+        self.pool = pool
+        self.devices = devices
+        self.volumes = volumes
+    }
+
+    private var isModelled: Bool { devices.contains { $0.row.model != nil } }
+
+    var json: JSONValue {
+        var fields: [JSONField] = [
+            JSONField("name", .text(pool.name)),
+            JSONField("identifier", .text(pool.identifier.description)),
+            JSONField("state", .text(state)), JSONField("served", .boolean(live != nil)),
+            JSONField("modelled", .boolean(isModelled)),
+            JSONField("directory", .text(directory.path)),
+            JSONField("created", .text(TimeText.utc(seconds: pool.createdSeconds))),
+            JSONField("laneCount", .count(pool.laneCount)),
+            JSONField("volumeCount", .count(volumes.count)),
+            JSONField(
+                "reasons",
+                .list(reasons.map { ["text": .text($0.text), "action": .text($0.action)] })
+            ),
+            JSONField("space", space),
+            JSONField("devices", .list(devices.map(\.json))),
+        ]
+        if let live {
+            fields += [
+                JSONField("processIdentifier", .count(live.processIdentifier)),
+                JSONField("secondsServed", .count(live.secondsServed)),
+                JSONField("clientCount", .count(live.clientCount)),
+                JSONField("uris", .list(live.uris.map { .text($0) })),
+                JSONField("reads", live.reads), JSONField("moves", live.moves),
+                JSONField("counters", .object(live.counters)),
+            ]
+        }
+        return .object(fields)
+    }
+
+    private var space: JSONValue {
+        let owned = volumes.reduce(UInt64(0)) {
+            $0 + $1.ownedBlockCount * UInt64(Geometry.blockByteCount)
+        }
+        return [
+            "flash": tier(.flash), "disk": tier(.disk),
+            "ownedByteCount": .count(live?.chargedByteCount ?? owned),
+            "capacityByteCount": .count(orNull: live?.capacityByteCount),
+            "promisedByteCount": .count(volumes.reduce(UInt64(0)) { $0 + $1.byteCount }),
+            "catalogueByteCount": .count(orNull: catalogueByteCount),
+        ]
+    }
+
+    private func tier(_ role: DeviceRole) -> JSONValue {
+        let tier = devices.filter { $0.row.role == role }
+        let used = tier.reduce(UInt64(0)) { sum, device in
+            let count = UInt64(device.row.segmentCount) - (device.freeSegmentCount ?? 0)
+            return sum + count * device.row.segmentByteCount
+        }
+        return [
+            "byteCount": .count(tier.reduce(UInt64(0)) { $0 + $1.row.byteCount }),
+            "usedByteCount": .count(used),
+        ]
+    }
+}

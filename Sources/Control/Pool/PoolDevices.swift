@@ -1,0 +1,77 @@
+internal import Catalogue
+internal import Format
+internal import IO
+internal import Units
+
+/// Opens the devices of a pool and sees to it that they are the right ones.
+enum PoolDevices {
+    /// The size of what is at `path`; nil when nothing is.
+    static func byteCount(at path: String) throws(ControlError) -> UInt64? {
+        guard LocalFile.exists(path) else { return nil }
+        do throws(DeviceError) {
+            return try DeviceFile(path: path, access: .inspection).byteCount
+        } catch {
+            throw ControlError(error)
+        }
+    }
+
+    static func isThere(_ path: String) -> Bool { LocalFile.exists(path) }
+
+    /// Opens and locks the device at `path`.
+    static func open(_ path: String) throws(ControlError) -> DeviceFile {
+        guard LocalFile.exists(path) else { throw .deviceMissing(path: path) }
+        do throws(DeviceError) {
+            return try DeviceFile(path: path)
+        } catch {
+            throw ControlError(error)
+        }
+    }
+
+    /// Opens and locks every device of the pool, in the order of their indexes.
+    ///
+    /// Each must be who the catalogue says: its superblock names it, its pool and its division.
+    /// Copies of a superblock that do not agree are written anew.
+    static func open(_ rows: [DeviceRow], of pool: PoolRow) throws(ControlError) -> [DeviceFile] {
+        var files: [DeviceFile] = []
+        for row in rows.sorted(by: { $0.index < $1.index }) {
+            let file = try open(row.path)
+            let store = SuperblockStore(file)
+            let choice = try store.choose()
+            try check(choice.superblock, row, pool, file)
+            if !choice.isWhole { try store.write(choice.superblock, order: choice.writeOrder) }
+            files.append(file)
+        }
+        return files
+    }
+
+    private static func check(
+        _ superblock: Superblock,
+        _ row: DeviceRow,
+        _ pool: PoolRow,
+        _ file: DeviceFile
+    ) throws(ControlError) {
+        let facts: [(isRight: Bool, name: StaticName)] = [
+            (superblock.poolIdentifier == pool.identifier, "the pool"),
+            (superblock.deviceIdentifier == row.identifier, "the device's identity"),
+            (superblock.deviceIndex == row.index, "the device's index"),
+            (superblock.role == row.role, "the role"),
+            (UInt64(superblock.segmentByteCount) == row.segmentByteCount, "the segment size"),
+            (superblock.segmentCount == row.segmentCount, "the number of segments"),
+            (file.byteCount >= row.byteCount, "the size, which is smaller than it was,"),
+        ]
+        for fact in facts where !fact.isRight {
+            throw .deviceMismatch(path: row.path, fact: fact.name)
+        }
+    }
+}
+
+extension ControlError {
+    init(_ error: DeviceError) {
+        switch error {
+        case .inUse(let path): self = .deviceInUse(path: path)
+        case .exists(let path):
+            self = .deviceExists(path: path, byteCount: FileSize.of(path) ?? 0)
+        default: self = .system(what: "device", reason: error.description)
+        }
+    }
+}

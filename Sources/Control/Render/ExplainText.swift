@@ -1,0 +1,64 @@
+/// The item of the document `explain/1` for a terminal.
+package struct ExplainText: Sendable {
+    package var width: Int?
+
+    package init(width: Int?) { self.width = width }
+
+    package func render(_ item: JSONValue) -> String {
+        let chunk = item["chunk"]?.unsigned ?? 0
+        let address = item["volume"]?.string ?? "-"
+        let from = ByteCountText.grouped(chunk << 16)
+        return paragraph(
+            "chunk \(ByteCountText.grouped(chunk)) of \(address) (from byte \(from)): "
+                + places(item) + marks(item)
+        )
+            + paragraph(heat(item))
+            + paragraph("decision " + (item["decision"]?.string ?? "-"))
+    }
+
+    private func paragraph(_ text: String) -> String {
+        let lines = Wrapping.wrapped(text, width: width.map { max(20, $0 - 3) })
+        return lines.enumerated().map { ($0 == 0 ? " " : "   ") + $1 + "\n" }.joined()
+    }
+
+    private func places(_ item: JSONValue) -> String {
+        let parts: [(String, String)] = [
+            ("holeByteCount", "hole"), ("zeroByteCount", "reserved zeros"),
+            ("dirtyByteCount", "on flash only"),
+            ("bothByteCount", "home on disk and a clean copy on flash"),
+            ("diskByteCount", "on disk only"), ("poisonedByteCount", "damaged in every copy"),
+        ]
+        let texts = parts.compactMap { name, words -> String? in
+            guard let count = item[name]?.unsigned, count > 0 else { return nil }
+            return "\(ByteCountText.short(count)) \(words)"
+        }
+        return texts.isEmpty ? "-" : texts.joined(separator: ", ")
+    }
+
+    private func marks(_ item: JSONValue) -> String {
+        var text = ""
+        if item["moving"]?.isTrue == true { text += "; being moved now" }
+        if item["pinned"]?.isTrue == true { text += "; pinned" }
+        for extent in item["extents"]?.items ?? [] {
+            guard let device = extent["device"]?.string, let segment = extent["segment"]?.unsigned,
+                let offset = extent["segmentOffset"]?.unsigned
+            else { continue }
+            let mark = extent["modelled"]?.isTrue == true ? " (modelled)" : ""
+            text +=
+                "; \(extent["tier"]?.string ?? "-") \(PlainText.printable(device))\(mark), "
+                + "segment \(ByteCountText.grouped(segment)) + \(ByteCountText.short(offset))"
+        }
+        return text
+    }
+
+    private func heat(_ item: JSONValue) -> String {
+        let level = item["heatLevel"]?.unsigned ?? 0
+        return "heat level \(level) of 7 (\(Self.words[Int(min(level, 7))]))"
+    }
+
+    private static var words: [String] {
+        [
+            "not touched lately", "cold", "cool", "lukewarm", "warm", "warmer", "hot", "very hot",
+        ]
+    }
+}

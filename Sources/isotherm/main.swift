@@ -1,0 +1,4 @@
+internal import Control
+internal import Foundation
+
+exit(CommandLineTool.run(Array(CommandLine.arguments.dropFirst())))
