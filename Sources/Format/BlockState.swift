@@ -1,4 +1,4 @@
-package import Units
+public import Units
 
 /// What the map knows of one block of a volume, as a leaf holds it in memory.
 ///
@@ -7,7 +7,9 @@ package import Units
 /// flash beside its home on disk), with the checksum and the sequence number of the write that made
 /// it.  *Poisoned* means that its bytes were found damaged in every copy: reading it is an error
 /// until it is written anew.  The all-zero bit pattern is none of these.
+@usableFromInline
 package struct BlockState: Equatable, Sendable, BitwiseCopyable {
+    @usableFromInline
     package enum Kind: UInt8, Sendable, CaseIterable {
         case absent = 0x11
         case zero = 0x22
@@ -15,14 +17,14 @@ package struct BlockState: Equatable, Sendable, BitwiseCopyable {
         case poisoned = 0x88
     }
 
-    package var flash: Location
-    package var disk: Location
-    package var sequence: SequenceNumber
-    package var checksum: UInt32
+    @usableFromInline package var flash: Location
+    @usableFromInline package var disk: Location
+    @usableFromInline package var sequence: SequenceNumber
+    @usableFromInline package var checksum: UInt32
     /// Index into the leaf's table of the volumes whose identity seeds the checksums.
-    package var writer: UInt16
-    package var kindCode: UInt8
-    package var reserved: UInt8
+    @usableFromInline package var writer: UInt16
+    @usableFromInline package var kindCode: UInt8
+    @usableFromInline package var reserved: UInt8
 
     @inlinable
     package init(

@@ -1,6 +1,7 @@
-package import Units
+public import Units
 
 /// What an entry of a record says about a range of a volume.
+@usableFromInline
 package enum EntryKind: UInt8, Sendable, CaseIterable {
     /// A host wrote these blocks; their data is in the record.
     case data = 1
@@ -29,17 +30,18 @@ package enum ControlKind: UInt8, Sendable, CaseIterable {
 }
 
 /// One entry of a record's table.  The table in `RecordHeader`'s file has its layout.
+@usableFromInline
 package struct RecordEntry: Equatable, Sendable {
-    package var volume: VolumeIdentifier
-    package var address: UInt64
-    package var blockCount: UInt32
-    package var kind: EntryKind
-    package var detail: UInt8
-    package var payloadByteCount: UInt16
+    @usableFromInline package var volume: VolumeIdentifier
+    @usableFromInline package var address: UInt64
+    @usableFromInline package var blockCount: UInt32
+    @usableFromInline package var kind: EntryKind
+    @usableFromInline package var detail: UInt8
+    @usableFromInline package var payloadByteCount: UInt16
 
-    package static var fixedByteCount: Int { 32 }
+    @inlinable package static var fixedByteCount: Int { 32 }
     /// Bytes a copied block adds to its entry: sequence and checksum.
-    package static var copyByteCount: Int { 12 }
+    @inlinable package static var copyByteCount: Int { 12 }
 
     @inlinable
     package init(

@@ -1,8 +1,9 @@
 /// A 128-bit identity that is made at random once and never used twice.
+@usableFromInline
 package struct Identifier: Hashable, Sendable, Comparable, BitwiseCopyable, CustomStringConvertible
 {
-    package var high: UInt64
-    package var low: UInt64
+    @usableFromInline package var high: UInt64
+    @usableFromInline package var low: UInt64
 
     @inlinable
     package init(high: UInt64, low: UInt64) {
@@ -25,11 +26,12 @@ package struct Identifier: Hashable, Sendable, Comparable, BitwiseCopyable, Cust
         self.init(high: high, low: low)
     }
 
+    @inlinable
     package static func < (left: Identifier, right: Identifier) -> Bool {
         (left.high, left.low) < (right.high, right.low)
     }
 
-    package var description: String {
+    @usableFromInline package var description: String {
         func hex(_ value: UInt64) -> String {
             let digits = String(value, radix: 16)
             return String(repeating: "0", count: 16 - digits.count) + digits
@@ -40,49 +42,59 @@ package struct Identifier: Hashable, Sendable, Comparable, BitwiseCopyable, Cust
     }
 }
 
-package typealias PoolIdentifier = Identifier
-package typealias DeviceIdentifier = Identifier
-package typealias VolumeIdentifier = Identifier
+@usableFromInline package typealias PoolIdentifier = Identifier
+@usableFromInline package typealias DeviceIdentifier = Identifier
+@usableFromInline package typealias VolumeIdentifier = Identifier
 
 /// A device's place in the pool's device list, from zero.
+@usableFromInline
 package struct DeviceIndex: Hashable, Sendable, Comparable, BitwiseCopyable {
-    package var rawValue: UInt8
+    @usableFromInline package var rawValue: UInt8
     @inlinable package init(_ rawValue: UInt8) { self.rawValue = rawValue }
+    @inlinable
     package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }
 
 /// A segment's place on its device, from zero.
+@usableFromInline
 package struct SegmentIndex: Hashable, Sendable, Comparable, BitwiseCopyable {
-    package var rawValue: UInt32
+    @usableFromInline package var rawValue: UInt32
     @inlinable package init(_ rawValue: UInt32) { self.rawValue = rawValue }
+    @inlinable
     package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }
 
 /// A segment of a pool: which device, and where on it.
+@usableFromInline
 package struct SegmentAddress: Hashable, Sendable, Comparable, BitwiseCopyable {
-    package var device: DeviceIndex
-    package var index: SegmentIndex
+    @usableFromInline package var device: DeviceIndex
+    @usableFromInline package var index: SegmentIndex
     @inlinable
     package init(device: DeviceIndex, index: SegmentIndex) {
         self.device = device
         self.index = index
     }
+    @inlinable
     package static func < (left: Self, right: Self) -> Bool {
         (left.device, left.index) < (right.device, right.index)
     }
 }
 
 /// A tree of leaves: a live volume, or later a snapshot.  Never used twice in a pool.
+@usableFromInline
 package struct TreeIdentifier: Hashable, Sendable, Comparable, BitwiseCopyable {
-    package var rawValue: UInt64
+    @usableFromInline package var rawValue: UInt64
     @inlinable package init(_ rawValue: UInt64) { self.rawValue = rawValue }
+    @inlinable
     package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }
 
 /// One of the pool's logs, from zero.
+@usableFromInline
 package struct LaneIndex: Hashable, Sendable, Comparable, BitwiseCopyable {
-    package var rawValue: UInt16
+    @usableFromInline package var rawValue: UInt16
     @inlinable package init(_ rawValue: UInt16) { self.rawValue = rawValue }
+    @inlinable
     package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }
 
@@ -90,8 +102,9 @@ package struct LaneIndex: Hashable, Sendable, Comparable, BitwiseCopyable {
 ///
 /// The upper 24 bits are the pool's incarnation (how often it was opened) and the lower 40 count
 /// within it, so that no number is ever used twice, whatever a crash took away.
+@usableFromInline
 package struct SequenceNumber: Hashable, Sendable, Comparable, BitwiseCopyable {
-    package var rawValue: UInt64
+    @usableFromInline package var rawValue: UInt64
     @inlinable package init(_ rawValue: UInt64) { self.rawValue = rawValue }
     @inlinable
     package init(incarnation: UInt32, count: UInt64) {
@@ -102,8 +115,9 @@ package struct SequenceNumber: Hashable, Sendable, Comparable, BitwiseCopyable {
 }
 
 /// The place of one record in its stream's chain; consecutive, from one.
+@usableFromInline
 package struct RecordNumber: Hashable, Sendable, Comparable, BitwiseCopyable {
-    package var rawValue: UInt64
+    @usableFromInline package var rawValue: UInt64
     @inlinable package init(_ rawValue: UInt64) { self.rawValue = rawValue }
     @inlinable
     package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
@@ -111,12 +125,14 @@ package struct RecordNumber: Hashable, Sendable, Comparable, BitwiseCopyable {
 }
 
 /// What a device is for.
+@usableFromInline
 package enum DeviceRole: UInt8, Sendable, CaseIterable, BitwiseCopyable {
     case flash = 1
     case disk = 2
 }
 
 /// Which of a lane's streams a segment belongs to.
+@usableFromInline
 package enum StreamKind: UInt8, Sendable, CaseIterable, BitwiseCopyable {
     /// What hosts write, in log order, on flash.  The only stream that recovery replays.
     case host = 1
@@ -127,8 +143,9 @@ package enum StreamKind: UInt8, Sendable, CaseIterable, BitwiseCopyable {
 }
 
 /// A point in time, in nanoseconds of a clock that never goes back.  Zero is the clock's start.
+@usableFromInline
 package struct Instant: Hashable, Sendable, Comparable, BitwiseCopyable {
-    package var nanoseconds: UInt64
+    @usableFromInline package var nanoseconds: UInt64
     @inlinable package init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
     @inlinable
     package static func < (left: Self, right: Self) -> Bool { left.nanoseconds < right.nanoseconds }

@@ -5,8 +5,9 @@
 ///     bits 56..<64  tag: 0x5A a place, 0xA5 nowhere
 ///
 /// All zeros is neither: it is damage, and nothing that was lost can read as a hole.
+@usableFromInline
 package struct Location: Hashable, Sendable, BitwiseCopyable {
-    package var rawValue: UInt64
+    @usableFromInline package var rawValue: UInt64
 
     @inlinable
     package init(device: DeviceIndex, block: UInt64) {

@@ -4,11 +4,12 @@
 /// check, no growth.  Every index is checked.  Elements are plain values; the memory is returned by
 /// `deallocate()`, which the owner's `deinit` calls.  It is a handle: copies name the same memory.
 @safe
+@usableFromInline
 package struct Slab<Element: BitwiseCopyable>: @unchecked Sendable {
     // Sendable because it is only a name for memory: who may touch the elements is said by the
     // owner (one lane), and moves between threads only through a mailbox or a lock.
     @usableFromInline let base: UnsafeMutablePointer<Element>
-    package let count: Int
+    @usableFromInline package let count: Int
 
     @inlinable
     package init(count: Int, repeating element: Element) {
