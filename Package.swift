@@ -17,12 +17,16 @@ func module(_ name: String, _ dependencies: Target.Dependency...) -> Target {
 
 func tests(of name: String, _ dependencies: Target.Dependency...) -> Target {
     .testTarget(
-        name: name + "Tests", dependencies: [.init(stringLiteral: name)] + dependencies,
-        swiftSettings: settings)
+        name: name + "Tests",
+        dependencies: [.init(stringLiteral: name)] + dependencies,
+        swiftSettings: settings
+    )
 }
 
 let argumentParser = Target.Dependency.product(
-    name: "ArgumentParser", package: "swift-argument-parser")
+    name: "ArgumentParser",
+    package: "swift-argument-parser"
+)
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 let package = Package(
@@ -44,9 +48,21 @@ let package = Package(
         module("Policy", "Units"),
         tests(of: "Policy", "Units"),
         module(
-            "Catalogue", "Units", .product(name: "GRDB", package: "GRDB.swift"),
-            .product(name: "GRDBSQLite", package: "GRDB.swift")),
+            "Catalogue",
+            "Units",
+            .product(name: "GRDB", package: "GRDB.swift"),
+            .product(name: "GRDBSQLite", package: "GRDB.swift")
+        ),
         tests(of: "Catalogue", "Units", .product(name: "GRDB", package: "GRDB.swift")),
+        module("Engine", "CLinux", "Units", "Format", "IO", "Policy", "Catalogue"),
+        tests(of: "Engine", "Units", "Format", "IO", "Catalogue"),
+        module("Simulation", "Units", "Format", "IO", "Catalogue", "Engine"),
+        tests(of: "Simulation", "Units", "IO", "Catalogue"),
+        .executableTarget(
+            name: "simulate",
+            dependencies: ["Simulation"],
+            swiftSettings: settings
+        ),
         module("NBD", "Units", "IO"),
         tests(of: "NBD", "Units", "IO"),
         module("Control", "Units", "Format", "IO", "Catalogue", argumentParser, logging),

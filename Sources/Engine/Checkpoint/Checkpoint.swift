@@ -1,0 +1,375 @@
+package import Catalogue
+internal import Format
+internal import IO
+internal import Policy
+internal import Units
+
+/// The checkpoint in progress, if there is one.
+struct CheckpointState {
+    enum Phase { case idle, draining, flushing, committing }
+    var phase = Phase.idle
+    /// Somebody needs one: no leaf slot is clean, or segments wait to be freed.
+    var isWanted = false
+    var image: CheckpointImage?
+    /// Leaf slots that it captured, and how many of them are encoded.
+    var captured: [Int] = []
+    var encoded = 0
+    /// Leaf slots of which only the heat changed.
+    var heatOnly: [Int] = []
+    var heatEncoded = 0
+    /// It is consistent with the log up to this record.
+    var through = RecordNumber(0)
+    var flushesInFlight = 0
+    var flushFailed = false
+    /// Segments that are free when it is durable.
+    var forgetting: [Int] = []
+    var vacated: [(volume: Int, leaf: UInt64)] = []
+    var stored: [(volume: Int, leaf: UInt64)] = []
+    var forgottenVolumes: [Int] = []
+    var begunAt = Instant(nanoseconds: 0)
+    var endedAt = Instant(nanoseconds: 0)
+    var isWaitingForLog: Bool { phase == .draining }
+}
+
+/// What the lane awaits from the catalogue, in order.
+enum CatalogueAwait {
+    case leaf(Int)
+    case commit
+}
+
+// A checkpoint is the map, the segment table and the log position, committed in one transaction.
+// Crash order, each step only after the one before it:
+//
+// 1. Captured in one turn: which leaves changed, where the log stands, which segments nothing refers
+//    to any more.  A captured leaf that is about to change is encoded first.
+// 2. All records up to the position have landed.
+// 3. Both tiers are flushed: nothing that the leaves refer to is volatile any more.
+// 4. The catalogue commits.
+// 5. Only now are the forgotten segments free, each when no read is in flight to it.
+extension Lane {
+    func runCheckpoint() {
+        switch checkpoint.phase {
+        case .idle: if isCheckpointDue { beginCheckpoint() }
+        case .draining: drainCheckpoint()
+        case .flushing: commitIfReady()
+        case .committing: break
+        }
+    }
+
+    private var hasChanges: Bool {
+        leaves.dirtyCount > 0 || !changedSegments.isEmpty || !emptiedSegments.isEmpty
+            || !changedVolumes.isEmpty || !events.isEmpty
+    }
+
+    private var isCheckpointDue: Bool {
+        guard !isReadOnly, catalogueIsGood else { return false }
+        if shutdown.isBegun && stalledWrites.isEmpty {
+            return shutdown.needsCheckpoint && statistics.checkpoints == shutdown.checkpointsBefore
+        }
+        guard hasChanges || checkpoint.isWanted else { return false }
+        guard
+            now >= checkpoint.endedAt.advanced(byNanoseconds: configuration.checkpointSpacing)
+        else { return false }
+        if checkpoint.isWanted || leaves.dirtyCount * 2 > leaves.count { return true }
+        if loggedBlockCount >= configuration.checkpointLogBlockCount { return true }
+        if !emptiedSegments.isEmpty && isShortOfSegments { return true }
+        return now >= checkpoint.endedAt.advanced(byNanoseconds: configuration.checkpointInterval)
+    }
+
+    private var isShortOfSegments: Bool {
+        pool.freeSegmentCount(.flash) < flashMarks.high
+            || pool.freeSegmentCount(.disk) < max(4, pool.diskSegmentCount / 8)
+    }
+
+    /// When the next checkpoint is due by the clock alone.
+    var checkpointDeadline: Instant? {
+        guard checkpoint.phase == .idle, !isReadOnly, hasChanges || checkpoint.isWanted,
+            !shutdown.isBegun || !stalledWrites.isEmpty
+        else {
+            return nil
+        }
+        let isUrgent =
+            checkpoint.isWanted || (!emptiedSegments.isEmpty && isShortOfSegments)
+            || leaves.dirtyCount * 2 > leaves.count
+            || loggedBlockCount >= configuration.checkpointLogBlockCount
+        return checkpoint.endedAt.advanced(
+            byNanoseconds: isUrgent
+                ? configuration.checkpointSpacing : configuration.checkpointInterval
+        )
+    }
+
+    // MARK: Step 1
+
+    private func beginCheckpoint() {
+        closeHostRecord()
+        checkpoint.phase = .draining
+        checkpoint.isWanted = false
+        checkpoint.begunAt = now
+        checkpoint.through = RecordNumber(host.nextNumber.rawValue - 1)
+        checkpoint.captured.removeAll(keepingCapacity: true)
+        checkpoint.heatOnly.removeAll(keepingCapacity: true)
+        checkpoint.encoded = 0
+        checkpoint.heatEncoded = 0
+        checkpoint.vacated.removeAll(keepingCapacity: true)
+        checkpoint.stored.removeAll(keepingCapacity: true)
+        loggedBlockCount = 0
+        var image = CheckpointImage(position: position)
+        captureLeaves()
+        captureSegments(&image)
+        captureVolumes(&image)
+        image.heat = evictedHeat
+        evictedHeat.removeAll(keepingCapacity: true)
+        image.events = events
+        events.removeAll(keepingCapacity: true)
+        checkpoint.image = image
+        statistics.checkpoints += 1
+        drainCheckpoint()
+    }
+
+    /// Where replay of this lane's log would begin now: behind every record that was closed.
+    private var position: LanePosition {
+        let isOpen = host.segment >= 0
+        return LanePosition(
+            lane: index,
+            segment: isOpen ? pool.address(of: host.segment) : nil,
+            segmentSequence: isOpen
+                ? pool.segments[host.segment].sequence : host.previous?.sequence ?? 0,
+            blockOffset: UInt32(host.cursor),
+            nextRecord: host.nextNumber,
+            previousChecksum: host.previousChecksum
+        )
+    }
+
+    private func captureLeaves() {
+        for slot in 0..<leaves.count {
+            let entry = leaves.entries[slot]
+            guard entry.state == .ready else { continue }
+            if entry.isDirty {
+                leaves.entries[slot].isCaptured = true
+                leaves.entries[slot].isCommitting = true
+                leaves.setDirty(slot, false)
+                checkpoint.captured.append(slot)
+            } else if entry.isHeatDirty {
+                checkpoint.heatOnly.append(slot)
+            }
+        }
+    }
+
+    private func captureSegments(_ image: inout CheckpointImage) {
+        for segment in changedSegments {
+            let state = pool.segments[segment]
+            pool.segments[segment].isChanged = false
+            guard state.lane == index, state.use == .open || state.use == .sealed else { continue }
+            image.segments.append(
+                SegmentRow(
+                    address: pool.address(of: segment),
+                    lane: index,
+                    stream: state.stream,
+                    sequence: state.sequence,
+                    nonce: state.nonce,
+                    liveBlockCount: state.liveBlockCount
+                )
+            )
+        }
+        changedSegments.removeAll(keepingCapacity: true)
+        checkpoint.forgetting = emptiedSegments
+        emptiedSegments.removeAll(keepingCapacity: true)
+        for segment in checkpoint.forgetting {
+            pool.segments[segment].use = .forgetting
+            image.freedSegments.append(pool.address(of: segment))
+            if Mutant.segmentFreedBeforeCommit.isOn && pool.segments[segment].readerCount == 0 {
+                pool.releaseSegment(segment)
+            }
+        }
+    }
+
+    private func captureVolumes(_ image: inout CheckpointImage) {
+        checkpoint.forgottenVolumes.removeAll(keepingCapacity: true)
+        for volume in 0..<volumeCount
+        where volumes[volume].life == .destroyed && nextLeafToGive(volume) == nil {
+            checkpoint.forgottenVolumes.append(volume)
+            image.forgottenVolumes.append(volumes[volume].identifier)
+        }
+        for volume in changedVolumes {
+            volumes[volume].isChanged = false
+            guard volumes[volume].life != .free, !checkpoint.forgottenVolumes.contains(volume)
+            else {
+                continue
+            }
+            image.volumes.append(currentRow(volume))
+            image.trees.append(
+                TreeRow(
+                    identifier: volumes[volume].tree,
+                    parent: nil,
+                    volume: volumes[volume].identifier
+                )
+            )
+        }
+        changedVolumes.removeAll(keepingCapacity: true)
+    }
+
+    // MARK: Encoding
+
+    /// Encodes a captured leaf as it is now, which is as it was captured.
+    func encodeCaptured(_ slot: Int) {
+        invariant(leaves.entries[slot].isCaptured, "a captured leaf is encoded once")
+        leaves.entries[slot].isCaptured = false
+        let volume = Int(leaves.entries[slot].volume)
+        let leaf = leaves.entries[slot].index
+        let key = leafKey(volume, leaf)
+        if leaves.isVacant(slot) {
+            checkpoint.image?.leaves.append((key, []))
+            checkpoint.image?.heat.append((key, []))
+            checkpoint.vacated.append((volume, leaf))
+            return
+        }
+        let first = slot * Geometry.blocksPerLeaf
+        let bytes = LeafFormat.encode(
+            states: leaves.states.span(of: first..<(first + Geometry.blocksPerLeaf)),
+            writers: [volumes[volume].identifier],
+            tree: key.tree,
+            index: key.index
+        )
+        checkpoint.image?.leaves.append((key, bytes))
+        checkpoint.stored.append((volume, leaf))
+        if leaves.entries[slot].isHeatDirty {
+            leaves.entries[slot].isHeatDirty = false
+            checkpoint.image?.heat.append((key, encodeHeat(slot)))
+        }
+    }
+
+    /// Encodes a slice of what was captured; true when nothing is left.
+    private func encodeSlice() -> Bool {
+        var budget = configuration.leavesEncodedPerTurn
+        while checkpoint.encoded < checkpoint.captured.count, budget > 0 {
+            let slot = checkpoint.captured[checkpoint.encoded]
+            checkpoint.encoded += 1
+            if leaves.entries[slot].isCaptured {
+                encodeCaptured(slot)
+                budget -= 1
+            }
+        }
+        while checkpoint.heatEncoded < checkpoint.heatOnly.count, budget > 0 {
+            let slot = checkpoint.heatOnly[checkpoint.heatEncoded]
+            checkpoint.heatEncoded += 1
+            let entry = leaves.entries[slot]
+            guard entry.state == .ready, entry.isHeatDirty, !entry.isCaptured,
+                presence[Int(entry.volume)].contains(entry.index)
+            else { continue }
+            leaves.entries[slot].isHeatDirty = false
+            checkpoint.image?.heat.append(
+                (leafKey(Int(entry.volume), entry.index), encodeHeat(slot))
+            )
+            budget -= 1
+        }
+        if budget == 0 { hasProgressed = true }
+        return checkpoint.encoded == checkpoint.captured.count
+            && checkpoint.heatEncoded == checkpoint.heatOnly.count
+    }
+
+    // MARK: Steps 2 to 4
+
+    private func drainCheckpoint() {
+        guard landedThrough >= checkpoint.through else { return }
+        guard operations.freeCount >= pool.devices.count else { return }
+        checkpoint.phase = .flushing
+        checkpoint.flushFailed = false
+        flushCoversCheckpoint = landedThrough
+        for device in pool.devices {
+            let isNeeded = device.role == .flash ? flashIsUnflushed : diskIsUnflushed
+            guard isNeeded else { continue }
+            if Mutant.checkpointWithoutFlashFlush.isOn && device.role == .flash { continue }
+            if Mutant.checkpointWithoutDiskFlush.isOn && device.role == .disk { continue }
+            checkpoint.flushesInFlight += 1
+            operations.submit(
+                .flush,
+                at: (device.index, 0),
+                blockCount: 0,
+                region: .empty,
+                for: OperationSlot(owner: .checkpointFlush)
+            )
+        }
+        flashIsUnflushed = false
+        diskIsUnflushed = false
+        commitIfReady()
+    }
+
+    func completeCheckpointFlush(isGood: Bool) {
+        checkpoint.flushesInFlight -= 1
+        if !isGood { checkpoint.flushFailed = true }
+        if checkpoint.flushesInFlight == 0 && !checkpoint.flushFailed {
+            noteDurable(flushCoversCheckpoint)
+        }
+    }
+
+    private func commitIfReady() {
+        let isEncoded = encodeSlice()
+        guard checkpoint.flushesInFlight == 0, isEncoded, var image = checkpoint.image else {
+            return
+        }
+        if Mutant.positionTakenAtCommit.isOn { image.position = position }
+        if checkpoint.flushFailed {
+            return fence("lane \(index.rawValue): a flush before a checkpoint failed")
+        }
+        checkpoint.phase = .committing
+        checkpoint.image = nil
+        catalogueOutbox.append(.commit(image))
+        catalogueAwaited.append(.commit)
+    }
+
+    // MARK: Step 5
+
+    /// The catalogue answers the oldest question.
+    package func answer(_ answer: CatalogueAnswer) {
+        invariant(!catalogueAwaited.isEmpty, "the catalogue answers what was asked")
+        let awaited = catalogueAwaited.removeFirst()
+        switch (awaited, answer) {
+        case (.leaf(let slot), .loaded(let leaf)):
+            completeLoad(slot, leaf)
+        case (.commit, .committed):
+            endCheckpoint()
+        case (.leaf(let slot), .failed(let reason)):
+            failLoad(slot, reason)
+        case (.commit, .failed(let reason)):
+            catalogueIsGood = false
+            fence("lane \(index.rawValue): the catalogue failed: \(reason)")
+        case (.leaf, .committed), (.commit, .loaded):
+            invariantFailed("the catalogue answers in order", file: #fileID, line: #line)
+        }
+    }
+
+    private func failLoad(_ slot: Int, _ reason: String) {
+        catalogueIsGood = false
+        fence("lane \(index.rawValue): the catalogue failed: \(reason)")
+        var waiter = leaves.entries[slot].firstWaiter
+        leaves.entries[slot].firstWaiter = -1
+        leaves.remove(slot)
+        while waiter >= 0 {
+            let request = Int(waiter)
+            waiter = requests[request].next
+            requests[request].next = -1
+            fail(request, .mediaError, at: nil)
+        }
+    }
+
+    private func endCheckpoint() {
+        for slot in checkpoint.captured { leaves.entries[slot].isCommitting = false }
+        for (volume, leaf) in checkpoint.stored { presence[volume].insert(leaf) }
+        for (volume, leaf) in checkpoint.vacated { presence[volume].remove(leaf) }
+        for volume in checkpoint.forgottenVolumes { volumes[volume].life = .free }
+        if Mutant.segmentFreedBeforeCommit.isOn {
+            checkpoint.forgetting.removeAll { pool.segments[$0].use != .forgetting }
+        }
+        for segment in checkpoint.forgetting {
+            if pool.segments[segment].readerCount == 0 || Mutant.segmentReusedUnderRead.isOn {
+                pool.releaseSegment(segment)
+            } else {
+                pool.segments[segment].use = .draining
+            }
+        }
+        checkpoint.forgetting.removeAll(keepingCapacity: true)
+        checkpoint.phase = .idle
+        checkpoint.endedAt = now
+        hasProgressed = true
+    }
+}

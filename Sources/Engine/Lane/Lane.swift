@@ -1,0 +1,315 @@
+package import Catalogue
+internal import Format
+package import IO
+internal import Policy
+package import Units
+
+// A lane is one log with its own map, worked by one thread.
+//
+//      hosts' requests          completions, catalogue's answers          time
+//            |                              |                               |
+//            v                              v                               v
+//     +------------------------------- Lane.turn -------------------------------------+
+//     |  Requests  -> map looked up, data appended to the open host record            |
+//     |  Log       -> records closed, written, acknowledged in log order, flushed      |
+//     |  Moves     -> reclaim, demotion, promotion: one record of copies each          |
+//     |  Checkpoint-> changed leaves encoded in slices, committed, segments freed      |
+//     +-------------------------------------------------------------------------------+
+//            |                              |                               |
+//            v                              v                               v
+//     finished requests          device operations             catalogue's requests
+//
+// It does no I/O and reads no clock: everything that happens to it comes in through its methods, so
+// that the simulator runs the very code that serves.  The rules that keep data safe, each beside the
+// code that keeps it:
+//
+// 1. The map changes when an entry is appended to a record; reads of blocks whose record has not
+//    landed are served from its buffer.  So run-time order is log order is replay order.
+// 2. A write is acknowledged when its record and all earlier ones have landed (Log/Landing).
+// 3. A flush is submitted only when all earlier records have landed (Log/Flush).
+// 4. A checkpoint is committed only after what it refers to was flushed, on both tiers; a segment it
+//    forgets is free only when it is durable and no read is in flight to it (Checkpoint).
+// 5. A move changes the map only if the whole location and the version are still what it copied
+//    (Moves).
+
+/// One log and its map.  Owned by one thread at a time; never shared.
+package final class Lane: @unchecked Sendable {
+    // Sendable because it is made on one thread and then handed, whole, to the thread that runs it.
+
+    package let index: LaneIndex
+    package let pool: Pool
+    package let configuration: LaneConfiguration
+    var random: LaneRandom
+    package internal(set) var now = Instant(nanoseconds: 0)
+    /// Seconds since 1970 when the lane was opened less `now` then; for people only.
+    var wallSecondsAtStart: Int64 = 0
+    var startedAt = Instant(nanoseconds: 0)
+    package internal(set) var statistics = LaneStatistics()
+
+    // Map
+    var leaves: LeafMap
+    var volumes: Slab<VolumeState>
+    var volumeCount = 0
+    var volumeRows: [VolumeRow] = []
+    var presence: [Presence] = []
+    var volumeSlots: [VolumeIdentifier: Int] = [:]
+    /// Leaves that stay in memory because chunks of them are being moved.
+    var movingLeafCount = 0
+    var changedVolumes: [Int] = []
+    var evictedHeat: [(key: LeafKey, bytes: [UInt8])] = []
+
+    // Log
+    let recordArena: Arena
+    let records: Slab<RecordSlot>
+    var host = LogStream(kind: .host)
+    var mature = LogStream(kind: .mature)
+    var cold = LogStream(kind: .cold)
+    var nextSequence: SequenceNumber
+    /// The host record that takes entries; -1 for none.
+    var openHostRecord = -1
+    /// Host records in log order, open one last: indices into `records`.
+    var hostQueue: [Int] = []
+    var hostRecordsWriting = 0
+    /// All host records up to here have landed.
+    var landedThrough = RecordNumber(0)
+    /// All host records up to here are flushed.
+    package internal(set) var durableThrough = RecordNumber(0)
+    /// The highest `durableThrough` that a submitted record carries.
+    var claimedThrough = RecordNumber(0)
+    var lastRecordIsMark = false
+    var lastAppend = Instant(nanoseconds: 0)
+    var loggedBlockCount = 0
+    var flashIsUnflushed = false
+    var diskIsUnflushed = false
+
+    // Flush
+    var flushWaiters = RequestList()
+    var flushesInFlight = 0
+    var flushCovers = RecordNumber(0)
+    var flushFailed = false
+    var flushCoversCheckpoint = RecordNumber(0)
+
+    // Requests
+    let requests: Slab<RequestSlot>
+    var firstFreeRequest: Int32 = 0
+    var requestsInUse = 0
+    var buffers: BufferPool
+    var operations: OperationTable
+    var finished: FinishedQueue
+    var stalledWrites = RequestList()
+    var stalledReads = RequestList()
+    var conflicted = RequestList()
+    var mergeLocks: [MergeLock] = []
+    /// Writes are admitted from here on.
+    var admissionGate = Instant(nanoseconds: 0)
+
+    // Segments and moves
+    var changedSegments: [Int] = []
+    var emptiedSegments: [Int] = []
+    /// Sealed segments of this lane, oldest first: on flash, on disk.
+    var sealedSegments: [[Int]] = [[], []]
+    let moves: Slab<MoveSlot>
+    let moveItems: Slab<MoveItem>
+    var flashReclaim: Reclaim
+    var diskReclaim: Reclaim
+    var demotions: [MoveCandidate] = []
+    var keeps: [MoveCandidate] = []
+    var relocations: [MoveCandidate] = []
+    var promotions: [MoveCandidate] = []
+    var poisons: [MoveItem] = []
+    let scanArena: Arena
+    var policy: HeatPolicy
+    var ghosts: GhostList
+    /// Of each volume: the sequential streams that its hosts read lately.
+    var scans: [SequentialDetector] = []
+
+    // Checkpoint and catalogue
+    var checkpoint = CheckpointState()
+    var catalogueOutbox: [CatalogueRequest] = []
+    var catalogueAwaited: [CatalogueAwait] = []
+    var events: [EventRow] = []
+    var catalogueIsGood = true
+
+    // Life
+    /// Set once, with the reason in an event: nothing is changed any more.
+    package internal(set) var isReadOnly = false
+    var shutdown = ShutdownState()
+    /// Background work went on in this turn and has more to do: the next turn need not wait.
+    var hasProgressed = false
+    /// Recovery is at work: a segment that is empty now may be filled by the next record.
+    var isReplaying = false
+    /// Changes that have arrived, in all.
+    var arrivals: UInt64 = 0
+    /// Changes that are not wholly in the log yet, oldest first.
+    var unlogged: [Int32] = []
+    /// What is appended now makes room: it may use the segments that hosts leave to reclaim.
+    var usesReserve = false
+
+    package init(
+        index: LaneIndex,
+        pool: Pool,
+        configuration: LaneConfiguration,
+        randomSeed: UInt64
+    ) {
+        self.index = index
+        self.pool = pool
+        self.configuration = configuration
+        random = LaneRandom(seed: randomSeed)
+        leaves = LeafMap(count: configuration.leafCount)
+        volumes = Slab(count: 16, repeating: VolumeState())
+        let recordCount = configuration.hostRecordCount + configuration.moveCount
+        recordArena = Arena(
+            byteCount: recordCount * configuration.recordBlockMax * Geometry.blockByteCount,
+            isPopulated: configuration.isPopulated
+        )
+        records = Slab(count: recordCount, repeating: RecordSlot())
+        nextSequence = SequenceNumber(incarnation: pool.incarnation, count: 1)
+        requests = Slab(count: configuration.requestCount, repeating: RequestSlot())
+        buffers = BufferPool(configuration.buffers, isPopulated: configuration.isPopulated)
+        operations = OperationTable(capacity: configuration.operationCount)
+        finished = FinishedQueue(capacity: configuration.requestCount)
+        moves = Slab(count: configuration.moveCount, repeating: MoveSlot())
+        moveItems = Slab(
+            count: configuration.moveCount * configuration.recordDataBlockMax,
+            repeating: MoveItem()
+        )
+        scanArena = Arena(
+            byteCount: 2 * Reclaim.sliceBlockCount * Geometry.blockByteCount,
+            isPopulated: configuration.isPopulated
+        )
+        flashReclaim = Reclaim(tier: .flash)
+        diskReclaim = Reclaim(tier: .disk)
+        policy = HeatPolicy()
+        ghosts = GhostList(capacity: configuration.ghostCount)
+        for request in 0..<configuration.requestCount {
+            requests[request].next =
+                request + 1 < configuration.requestCount ? Int32(request + 1) : -1
+        }
+        hostQueue.reserveCapacity(configuration.hostRecordCount)
+    }
+
+    deinit {
+        leaves.deallocate()
+        volumes.deallocate()
+        records.deallocate()
+        requests.deallocate()
+        buffers.deallocate()
+        operations.deallocate()
+        finished.deallocate()
+        moves.deallocate()
+        moveItems.deallocate()
+    }
+
+    // MARK: What the driver of the lane calls
+
+    /// One turn: works off what has come in and fills the outboxes.  `now` never goes back.
+    package func turn(now: Instant) {
+        self.now = max(self.now, now)
+        hasProgressed = false
+        landRecords()
+        giveBackDestroyed()
+        runReclaim()
+        runMoves()
+        retryStalled()
+        runCheckpoint()
+        closeHostRecordIfDue()
+        submitFlushIfDue()
+        writeMarkIfDue()
+        runShutdown()
+    }
+
+    package func nextOperation() -> Operation? { operations.next() }
+
+    package func nextCatalogueRequest() -> CatalogueRequest? {
+        catalogueOutbox.isEmpty ? nil : catalogueOutbox.removeFirst()
+    }
+
+    package func nextFinished() -> Finished? {
+        guard let request = finished.next() else { return nil }
+        return describeFinished(request)
+    }
+
+    /// Ends one operation.  Its effects show at the next turn, save that a read may finish at once.
+    package func complete(_ completion: Completion) {
+        let slot = operations.end(completion.token)
+        let isGood = completion.result == .done
+        if slot.segment >= 0 { endReading(Int(slot.segment)) }
+        let owner = Int(slot.ownerIndex)
+        switch slot.owner {
+        case .free: break
+        case .request: completeRead(owner, slot, isGood: isGood)
+        case .merge: completeMerge(owner, slot, isGood: isGood)
+        case .record: completeRecord(owner, isGood: isGood)
+        case .moveRead: completeMoveRead(owner, slot, isGood: isGood)
+        case .moveWrite: completeMoveWrite(owner, isGood: isGood)
+        case .moveVerify: completeMoveVerify(owner, isGood: isGood)
+        case .scan: completeScan(owner, isGood: isGood)
+        case .flush: completeFlush(isGood: isGood)
+        case .checkpointFlush: completeCheckpointFlush(isGood: isGood)
+        case .discard: break
+        }
+    }
+
+    /// Nothing is in flight and nothing waits.
+    package var isIdle: Bool {
+        operations.inFlightCount == 0 && catalogueAwaited.isEmpty && requestsInUse == 0
+            && hostQueue.isEmpty && !hasMovesInFlight
+    }
+
+    // MARK: Time
+
+    var wallSeconds: Int64 {
+        wallSecondsAtStart + Int64(now.nanoseconds(since: startedAt) / 1_000_000_000)
+    }
+
+    /// The clock of heat.
+    var tick: UInt32 {
+        UInt32(
+            truncatingIfNeeded: UInt64(heatTickAtStart) + now.nanoseconds / configuration.heatTick
+        )
+    }
+    var heatTickAtStart: UInt32 = 0
+
+    /// Something for admins to read.
+    func note(_ type: String, _ text: String) {
+        events.append(EventRow(seconds: wallSeconds, type: type, text: text))
+    }
+
+    /// Stops changing anything: a device no longer does what it was told.
+    func fence(_ reason: String) {
+        guard !isReadOnly else { return }
+        isReadOnly = true
+        note("lane_read_only", reason)
+        statistics.fences += 1
+    }
+}
+
+/// xoshiro256** by Blackman and Vigna (public domain algorithm), seeded by splitmix64.
+struct LaneRandom: RandomNumberGenerator {
+    private var state: (UInt64, UInt64, UInt64, UInt64)
+
+    init(seed: UInt64) {
+        var z = seed
+        func next() -> UInt64 {
+            z &+= 0x9E37_79B9_7F4A_7C15
+            var x = z
+            x = (x ^ (x >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            x = (x ^ (x >> 27)) &* 0x94D0_49BB_1331_11EB
+            return x ^ (x >> 31)
+        }
+        state = (next(), next(), next(), next())
+    }
+
+    mutating func next() -> UInt64 {
+        func rotate(_ x: UInt64, _ k: UInt64) -> UInt64 { (x << k) | (x >> (64 - k)) }
+        let result = rotate(state.1 &* 5, 7) &* 9
+        let t = state.1 << 17
+        state.2 ^= state.0
+        state.3 ^= state.1
+        state.1 ^= state.2
+        state.0 ^= state.3
+        state.2 ^= t
+        state.3 = rotate(state.3, 45)
+        return result
+    }
+}

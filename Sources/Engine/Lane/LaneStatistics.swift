@@ -1,0 +1,36 @@
+internal import Units
+
+/// Counters of a lane since it was opened.  Blocks are of 4 KiB.
+package struct LaneStatistics: Sendable {
+    package var requests: UInt64 = 0
+    package var failedRequests: UInt64 = 0
+    package var flushRequests: UInt64 = 0
+    package var flushes: UInt64 = 0
+    package var blocksWritten: UInt64 = 0
+    package var blocksFromMemory: UInt64 = 0
+    package var blocksFromFlash: UInt64 = 0
+    package var blocksFromDisk: UInt64 = 0
+    package var mergeReads: UInt64 = 0
+    package var flashBlocksWritten: UInt64 = 0
+    package var diskBlocksWritten: UInt64 = 0
+    package var blocksPromoted: UInt64 = 0
+    package var blocksDemoted: UInt64 = 0
+    package var blocksKept: UInt64 = 0
+    package var blocksRelocated: UInt64 = 0
+    package var blocksDropped: UInt64 = 0
+    package var blocksPoisoned: UInt64 = 0
+    package var movesOvertaken: UInt64 = 0
+    package var promotionsDropped: UInt64 = 0
+    package var verifyFailures: UInt64 = 0
+    package var badBlocks: UInt64 = 0
+    package var damagedStates: UInt64 = 0
+    package var segmentsReclaimed: UInt64 = 0
+    package var checkpoints: UInt64 = 0
+    package var leafLoads: UInt64 = 0
+    package var leafStalls: UInt64 = 0
+    package var heatLost: UInt64 = 0
+    package var noSpace: UInt64 = 0
+    package var throttledTurns: UInt64 = 0
+    package var fences: UInt64 = 0
+    package init() {}
+}

@@ -1,0 +1,122 @@
+internal import IO
+internal import Units
+
+/// A device operation in flight: whose it is, and which blocks of the owner's buffer it fills.
+struct OperationSlot: BitwiseCopyable {
+    enum Owner: UInt8, BitwiseCopyable {
+        case free
+        /// A host's read; `owner` is the request.
+        case request
+        /// The old contents at the ends of a write; `owner` is the request.
+        case merge
+        /// A host record; `owner` is the record.
+        case record
+        /// Reading the source of a move; `owner` is the move.
+        case moveRead
+        /// Writing a move's record.
+        case moveWrite
+        /// Reading back what a move wrote to disk.
+        case moveVerify
+        /// Reading the headers of a reclaimed segment.
+        case scan
+        /// A flash flush for hosts.
+        case flush
+        /// A flush before a checkpoint is committed.
+        case checkpointFlush
+        case discard
+    }
+    var owner = Owner.free
+    var ownerIndex: Int32 = -1
+    var generation: UInt32 = 0
+    /// First block of the owner's buffer, and how many.
+    var firstBlock: Int32 = 0
+    var blockCount: Int32 = 0
+    /// The segment that is read; -1 when it needs no guard.
+    var segment: Int32 = -1
+    var nextFree: Int32 = -1
+}
+
+/// The operations of a lane that have not completed, and those that wait to be taken.
+struct OperationTable {
+    private let slots: Slab<OperationSlot>
+    private let outbox: Slab<Operation>
+    private var outboxFirst = 0
+    private var outboxCount = 0
+    private var firstFree: Int32 = 0
+    let capacity: Int
+    private(set) var inFlightCount = 0
+
+    init(capacity: Int) {
+        self.capacity = capacity
+        slots = Slab(count: capacity, repeating: OperationSlot())
+        for index in 0..<capacity {
+            slots[index].nextFree = index + 1 < capacity ? Int32(index + 1) : -1
+        }
+        let nothing = Operation(
+            kind: .flush,
+            device: DeviceIndex(0),
+            offset: 0,
+            byteCount: 0,
+            region: .empty,
+            token: 0
+        )
+        outbox = Slab(count: capacity, repeating: nothing)
+    }
+
+    func deallocate() {
+        slots.deallocate()
+        outbox.deallocate()
+    }
+
+    var freeCount: Int { capacity - inFlightCount }
+
+    /// Puts an operation into the outbox.  The caller has checked `freeCount`.
+    mutating func submit(
+        _ kind: Operation.Kind,
+        at location: (device: DeviceIndex, block: UInt64),
+        blockCount: Int,
+        region: BufferRegion,
+        for slot: OperationSlot
+    ) {
+        invariant(firstFree >= 0, "an operation slot is free")
+        let index = Int(firstFree)
+        firstFree = slots[index].nextFree
+        let generation = slots[index].generation &+ 1
+        slots[index] = slot
+        slots[index].generation = generation
+        inFlightCount += 1
+        let place = (outboxFirst + outboxCount) % capacity
+        outboxCount += 1
+        outbox[place] = Operation(
+            kind: kind,
+            device: location.device,
+            offset: location.block * UInt64(Geometry.blockByteCount),
+            byteCount: UInt64(blockCount * Geometry.blockByteCount),
+            region: region,
+            token: UInt64(generation) << 32 | UInt64(index)
+        )
+    }
+
+    mutating func next() -> Operation? {
+        guard outboxCount > 0 else { return nil }
+        let operation = outbox[outboxFirst]
+        outboxFirst = outboxFirst + 1 == capacity ? 0 : outboxFirst + 1
+        outboxCount -= 1
+        return operation
+    }
+
+    var hasNext: Bool { outboxCount > 0 }
+
+    /// Ends an operation and gives back what it was; a token that names none is our own bug.
+    mutating func end(_ token: UInt64) -> OperationSlot {
+        let index = Int(token & 0xFFFF_FFFF)
+        let slot = slots[index]
+        invariant(slot.owner != .free, "a completion names an operation in flight")
+        invariant(slot.generation == UInt32(token >> 32), "a completion is of this operation")
+        slots[index].owner = .free
+        slots[index].nextFree = firstFree
+        firstFree = Int32(index)
+        inFlightCount -= 1
+        return slot
+    }
+}

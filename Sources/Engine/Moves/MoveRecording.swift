@@ -1,0 +1,172 @@
+internal import IO
+internal import Format
+internal import Policy
+internal import Units
+
+// The end of a move: the map is changed where it still says what was copied.
+extension Lane {
+    func recordMove(_ move: Int) {
+        let record = configuration.hostRecordCount + move
+        let firstBlock = records[record].firstDataBlock
+        let device = records[record].device
+        for index in 0..<Int(moves[move].itemCount) {
+            let item = moveItems[firstItem(move) + index]
+            guard !item.isBad else { continue }
+            recordItem(item, at: Location(device: device, block: firstBlock + UInt64(index)))
+        }
+        endMove(move)
+    }
+
+    /// Points the map at the copy, if the block is still the one that was copied.
+    private func recordItem(_ item: MoveItem, at target: Location) {
+        let leaf = item.address / UInt64(Geometry.blocksPerLeaf)
+        guard let slot = leaves.find(volume: item.volume, index: leaf) else { return }
+        let block = Int(item.address % UInt64(Geometry.blocksPerLeaf))
+        var state = leaves.state(slot, block)
+        if Mutant.moveRevivesTrimmed.isOn && state.isAbsent && item.purpose == .demote {
+            state = BlockState(
+                kind: .stored,
+                flash: .nowhere,
+                disk: target,
+                sequence: item.sequence,
+                checksum: item.checksum,
+                writer: 0
+            )
+            pool.chargeUnconditionally(1)
+            willChange(slot)
+            return replace(slot, block, with: state)
+        }
+        let isSame =
+            state.sequence == item.sequence
+            || (Mutant.promotionOverNewer.isOn && item.purpose == .promote)
+            || (Mutant.demotionIgnoresOverwrite.isOn && item.purpose == .demote)
+        guard state.isStored, isSame else {
+            statistics.movesOvertaken += 1
+            return
+        }
+        switch item.purpose {
+        case .promote:
+            if Mutant.promotionOverNewer.isOn {
+                state.disk = item.source
+                state.sequence = item.sequence
+                state.checksum = item.checksum
+                state.flash = target
+                break
+            }
+            guard state.disk == item.source, state.flash.isNowhere else { return }
+            state.flash = target
+            statistics.blocksPromoted += 1
+        case .keep:
+            guard state.flash == item.source else { return }
+            state.flash = target
+            statistics.blocksKept += 1
+        case .demote:
+            if Mutant.demotionIgnoresOverwrite.isOn {
+                state.sequence = item.sequence
+                state.checksum = item.checksum
+                state.disk = target
+                state.flash = .nowhere
+                break
+            }
+            guard state.flash == item.source, state.disk.isNowhere else { return }
+            state.disk = target
+            state.flash = .nowhere
+            statistics.blocksDemoted += 1
+        case .relocate:
+            guard state.disk == item.source else { return }
+            state.disk = target
+            statistics.blocksRelocated += 1
+        }
+        willChange(slot)
+        replace(slot, block, with: state)
+    }
+
+    /// Lets a move's chunks and its buffer go.
+    func endMove(_ move: Int) {
+        var last: (volume: UInt32, chunk: UInt64) = (UInt32.max, UInt64.max)
+        for index in 0..<Int(moves[move].itemCount) {
+            let item = moveItems[firstItem(move) + index]
+            let chunk = item.address / UInt64(Geometry.blocksPerChunk)
+            guard item.volume != last.volume || chunk != last.chunk else { continue }
+            last = (item.volume, chunk)
+            if item.purpose == .demote {
+                ghosts.insert(
+                    GhostList.key(tree: volumes[Int(item.volume)].tree, chunk: chunk)
+                )
+            }
+            endMoving(
+                item.volume,
+                chunk / UInt64(Geometry.chunksPerLeaf),
+                Int32(chunk % UInt64(Geometry.chunksPerLeaf))
+            )
+        }
+        let record = configuration.hostRecordCount + move
+        if records[record].state != .free { freeRecord(record) }
+        var waiting = moves[move].waiters
+        moves[move] = MoveSlot()
+        while let request = popFirst(of: &waiting) {
+            requests[request].hasPromoted = true
+            attemptRead(request)
+        }
+    }
+
+    // MARK: Poison
+
+    /// Records blocks whose every copy is damaged: reading them is an error until they are written
+    /// anew, also after a restart, and their segment can be reclaimed.
+    func recordPoison() {
+        while let item = poisons.last {
+            let leaf = item.address / UInt64(Geometry.blocksPerLeaf)
+            switch access(Int(item.volume), leaf: leaf, isForChange: false) {
+            case .loading, .noRoom: return
+            case .absent: poisons.removeLast()
+            case .ready(let slot):
+                guard makeRoom(dataCount: 0, tableByteCount: RecordEntry.fixedByteCount) else {
+                    return
+                }
+                poisons.removeLast()
+                endMoving(
+                    item.volume,
+                    leaf,
+                    Int32(item.address % UInt64(Geometry.blocksPerLeaf))
+                        / Int32(Geometry.blocksPerChunk)
+                )
+                poison(item, slot)
+            }
+        }
+    }
+
+    private func poison(_ item: MoveItem, _ slot: Int) {
+        let block = Int(item.address % UInt64(Geometry.blocksPerLeaf))
+        var state = leaves.state(slot, block)
+        guard state.isStored, state.sequence == item.sequence,
+            state.flash == item.source || state.disk == item.source
+        else { return }
+        let volume = volumes[Int(item.volume)].identifier
+        if state.flash.isPlace && state.disk.isPlace {
+            // The other copy is still there: only the damaged one is given up.
+            if state.flash == item.source { state.flash = .nowhere } else { state.disk = .nowhere }
+            note("copy_damaged", "volume \(volume) block \(item.address): the other copy stays")
+            willChange(slot)
+            return replace(slot, block, with: state)
+        }
+        note("block_poisoned", "volume \(volume) offset \(item.address * 4096)")
+        statistics.blocksPoisoned += 1
+        let record = openHostRecord
+        let place = RecordHeader.tableOffset + Int(records[record].tableByteCount)
+        var header = recordHeaderBlock(record).mutableBytes
+        RecordEntry(volume: volume, address: item.address, blockCount: 1, kind: .poison)
+            .store(into: &header, at: place)
+        endEntry(record, RecordEntry.fixedByteCount)
+        state = BlockState(
+            kind: .poisoned,
+            flash: .nowhere,
+            disk: .nowhere,
+            sequence: item.sequence,
+            checksum: 0,
+            writer: 0
+        )
+        willChange(slot)
+        replace(slot, block, with: state)
+    }
+}

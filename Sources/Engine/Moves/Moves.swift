@@ -1,0 +1,413 @@
+internal import Format
+internal import IO
+internal import Policy
+internal import Units
+
+// Moves between tiers and segments.  Crash order, each step only after the one before it:
+//
+// 1. The blocks are read from their source and verified against the map.
+// 2. They are written as one record of copies, with the sequences and checksums they always had.
+// 3. What went to disk is read back and verified: it may become the sole copy.
+// 4. The map is changed, block by block, only where the whole location and the sequence are still
+//    those of step 1.  A newer write, a trim or another move wins.
+// 5. A checkpoint flushes both tiers, commits the changed leaves, and only then frees the source.
+//
+// Before 5 a crash finds the source still in place, so that copies need no replay.
+extension Lane {
+    var hasMovesInFlight: Bool {
+        for move in 0..<moves.count where moves[move].phase != .free { return true }
+        return false
+    }
+
+    /// Goes on with moves: those that wait for a segment, then new ones.
+    func runMoves() {
+        guard !isReadOnly else { return }
+        for move in 0..<moves.count where moves[move].phase == .ready { writeMove(move) }
+        recordPoison()
+        startPromotions()
+        startMoves(from: &keeps, toDisk: false, leavingSlots: 1, isUrgent: isMoveDue(keeps))
+        startMoves(
+            from: &relocations,
+            toDisk: true,
+            leavingSlots: 0,
+            isUrgent: isMoveDue(relocations)
+        )
+        startMoves(from: &demotions, toDisk: true, leavingSlots: 0, isUrgent: isMoveDue(demotions))
+    }
+
+    func startPromotions() {
+        startMoves(from: &promotions, toDisk: false, leavingSlots: 2, isUrgent: true)
+    }
+
+    /// A batch is worth a record when it is full, or when nothing more will join it soon.
+    private func isMoveDue(_ candidates: [MoveCandidate]) -> Bool {
+        candidates.count * Geometry.blocksPerChunk >= configuration.recordDataBlockMax
+            || !isReclaimFilling || shutdown.isBegun
+    }
+
+    private func startMoves(
+        from candidates: inout [MoveCandidate],
+        toDisk: Bool,
+        leavingSlots: Int,
+        isUrgent: Bool
+    ) {
+        guard isUrgent else { return }
+        while !candidates.isEmpty {
+            var free = 0
+            var slot = -1
+            for move in 0..<moves.count where moves[move].phase == .free {
+                free += 1
+                slot = move
+            }
+            guard free > leavingSlots, slot >= 0,
+                operations.freeCount > configuration.recordDataBlockMax + 64
+            else { return }
+            candidates.sort { $0.precedes($1) }
+            var taken = 0
+            moves[slot] = MoveSlot()
+            moves[slot].toDisk = toDisk
+            var table = 0
+            while taken < candidates.count,
+                gather(candidates[taken], into: slot, tableByteCount: &table)
+            {
+                taken += 1
+            }
+            invariant(taken > 0, "an empty move takes at least one chunk")
+            candidates.removeFirst(taken)
+            beginMove(slot)
+        }
+    }
+
+    func firstItem(_ move: Int) -> Int { move * configuration.recordDataBlockMax }
+
+    /// Adds a chunk's blocks to a move; false when it has no room for them.
+    private func gather(
+        _ candidate: MoveCandidate,
+        into move: Int,
+        tableByteCount: inout Int
+    ) -> Bool {
+        guard let slot = leaves.find(volume: candidate.volume, index: candidate.leaf) else {
+            invariantFailed("the leaf of a moving chunk stays", file: #fileID, line: #line)
+        }
+        let first = Int(candidate.chunk) * Geometry.blocksPerChunk
+        var count = 0
+        var runs = 0
+        var previous = -2
+        for block in first..<(first + Geometry.blocksPerChunk)
+        where isMoved(leaves.state(slot, block), candidate) {
+            if block != previous + 1 { runs += 1 }
+            previous = block
+            count += 1
+        }
+        let bytes =
+            runs * RecordEntry.fixedByteCount + count * RecordEntry.copyByteCount
+        let used = Int(moves[move].itemCount)
+        guard used + count <= configuration.recordDataBlockMax - 1,
+            tableByteCount + bytes <= RecordHeader.tableByteCountMax
+        else { return used == 0 && count == 0 }
+        tableByteCount += bytes
+        let isLive = volumes[Int(candidate.volume)].life == .live
+        for block in first..<(first + Geometry.blocksPerChunk) {
+            let state = leaves.state(slot, block)
+            guard isMoved(state, candidate) else { continue }
+            var item = MoveItem()
+            item.purpose = candidate.purpose
+            item.volume = candidate.volume
+            item.address = candidate.leaf * UInt64(Geometry.blocksPerLeaf) + UInt64(block)
+            item.source =
+                candidate.purpose == .promote || candidate.purpose == .relocate
+                ? state.disk : state.flash
+            item.sequence = state.sequence
+            item.checksum = state.checksum
+            moveItems[firstItem(move) + Int(moves[move].itemCount)] = item
+            moves[move].itemCount += 1
+        }
+        if count == 0 || !isLive { endMoving(candidate.volume, candidate.leaf, candidate.chunk) }
+        return true
+    }
+
+    /// Whether a block is one that this candidate moves.
+    private func isMoved(_ state: BlockState, _ candidate: MoveCandidate) -> Bool {
+        guard state.isStored else { return false }
+        switch candidate.purpose {
+        case .promote: return state.flash.isNowhere && state.disk.isPlace
+        case .keep:
+            return state.flash.isPlace && pool.slot(of: state.flash) == Int(candidate.segment)
+        case .demote: return state.flash.isPlace && state.disk.isNowhere
+        case .relocate:
+            return state.disk.isPlace && pool.slot(of: state.disk) == Int(candidate.segment)
+        }
+    }
+
+    /// Marks a chunk as moving and queues it; false when it is moving already.
+    func queueMove(
+        _ purpose: MoveCandidate.Purpose,
+        _ slot: Int,
+        chunk: Int,
+        segment: Int
+    ) -> MoveCandidate? {
+        let bit = UInt32(1) << UInt32(chunk)
+        guard leaves.entries[slot].movingChunks & bit == 0 else { return nil }
+        if leaves.entries[slot].movingChunks == 0 { movingLeafCount += 1 }
+        leaves.entries[slot].movingChunks |= bit
+        return MoveCandidate(
+            purpose: purpose,
+            volume: leaves.entries[slot].volume,
+            leaf: leaves.entries[slot].index,
+            chunk: Int32(chunk),
+            segment: Int32(segment)
+        )
+    }
+
+    func endMoving(_ volume: UInt32, _ leaf: UInt64, _ chunk: Int32) {
+        guard let slot = leaves.find(volume: volume, index: leaf) else { return }
+        let bit = UInt32(1) << UInt32(chunk)
+        guard leaves.entries[slot].movingChunks & bit != 0 else { return }
+        leaves.entries[slot].movingChunks &= ~bit
+        if leaves.entries[slot].movingChunks == 0 { movingLeafCount -= 1 }
+    }
+
+    // MARK: Reading
+
+    /// Submits the reads of a move, neighbours on a device as one operation.
+    private func beginMove(_ move: Int) {
+        moves[move].phase = .reading
+        let count = Int(moves[move].itemCount)
+        let record = configuration.hostRecordCount + move
+        var index = 0
+        while index < count {
+            let item = moveItems[firstItem(move) + index]
+            if let source = bufferedBlock(at: item.source) {
+                recordDataBlock(record, index).copy(from: source)
+                index += 1
+                continue
+            }
+            var run = 1
+            while index + run < count {
+                let next = moveItems[firstItem(move) + index + run].source
+                guard next.rawValue == item.source.rawValue &+ UInt64(run),
+                    bufferedBlock(at: next) == nil
+                else { break }
+                run += 1
+            }
+            submitMoveRead(move, record, index, run, at: item.source)
+            index += run
+        }
+        if moves[move].operationCount == 0 { finishMoveReads(move) }
+    }
+
+    private func submitMoveRead(
+        _ move: Int,
+        _ record: Int,
+        _ index: Int,
+        _ count: Int,
+        at source: Location
+    ) {
+        let segment = pool.slot(of: source)
+        beginReading(segment)
+        moves[move].operationCount += 1
+        let start = (2 + index) * Geometry.blockByteCount
+        operations.submit(
+            .read,
+            at: (source.device, source.block),
+            blockCount: count,
+            region: recordBuffer(record)[start..<(start + count * Geometry.blockByteCount)],
+            for: OperationSlot(
+                owner: .moveRead,
+                ownerIndex: Int32(move),
+                firstBlock: Int32(index),
+                blockCount: Int32(count),
+                segment: Int32(segment)
+            )
+        )
+    }
+
+    func completeMoveRead(_ move: Int, _ slot: OperationSlot, isGood: Bool) {
+        moves[move].operationCount -= 1
+        if !isGood {
+            for index in Int(slot.firstBlock)..<Int(slot.firstBlock + slot.blockCount) {
+                moveItems[firstItem(move) + index].isBad = true
+            }
+        }
+        if moves[move].operationCount == 0 { finishMoveReads(move) }
+    }
+
+    /// Verifies what was read; hosts that wait for it are served from memory.
+    private func finishMoveReads(_ move: Int) {
+        verify(move)
+        moves[move].phase = .ready
+        var waiting = moves[move].waiters
+        moves[move].waiters = RequestList()
+        while let request = popFirst(of: &waiting) {
+            requests[request].hasPromoted = true
+            attemptRead(request)
+        }
+    }
+
+    /// Marks items whose bytes in the move's buffer are not what the map expects.
+    private func verify(_ move: Int) {
+        let record = configuration.hostRecordCount + move
+        for index in 0..<Int(moves[move].itemCount) {
+            let item = moveItems[firstItem(move) + index]
+            let start = Checksum.blockStart(
+                seed: volumes[Int(item.volume)].seed,
+                address: item.address,
+                sequence: item.sequence
+            )
+            if recordDataBlock(record, index).checksum(from: start) != item.checksum {
+                moveItems[firstItem(move) + index].isBad = true
+            }
+        }
+    }
+
+    /// The verified bytes of a block that a promotion has just read; nil when there are none.
+    func movedBlock(at source: Location, _ volume: Int, _ address: UInt64) -> BufferRegion? {
+        for move in 0..<moves.count
+        where !moves[move].toDisk && (moves[move].phase == .ready || moves[move].phase == .writing)
+        {
+            for index in 0..<Int(moves[move].itemCount) {
+                let item = moveItems[firstItem(move) + index]
+                if item.address == address && item.source == source && !item.isBad
+                    && item.volume == UInt32(volume)
+                {
+                    return recordDataBlock(configuration.hostRecordCount + move, index)
+                }
+            }
+        }
+        return nil
+    }
+
+    // MARK: Writing
+
+    private func writeMove(_ move: Int) {
+        dropBadItems(move)
+        let count = Int(moves[move].itemCount)
+        guard count > 0 else { return endMove(move) }
+        guard operations.freeCount > 0 else { return }
+        let record = configuration.hostRecordCount + move
+        if moves[move].toDisk {
+            let isDemotion = moveItems[firstItem(move)].purpose == .demote
+            guard
+                openRecord(
+                    record,
+                    in: &cold,
+                    dataCount: count,
+                    leaving: isDemotion ? Lane.demoteSegmentReserve * pool.laneCount : 0
+                )
+            else { return }
+        } else {
+            guard openRecord(record, in: &mature, dataCount: count, leaving: 0) else { return }
+        }
+        appendCopies(move, record)
+        moves[move].phase = .writing
+        let owner = OperationSlot(owner: .moveWrite, ownerIndex: Int32(move))
+        if moves[move].toDisk {
+            submitRecord(record, in: &cold, as: owner)
+        } else {
+            submitRecord(record, in: &mature, as: owner)
+        }
+    }
+
+    /// Disk segments that demotion leaves to each lane, so that disk segments can be compacted.
+    static var demoteSegmentReserve: Int { 1 }
+
+    /// Leaves bad blocks out of a move: they are poisoned where they are.
+    private func dropBadItems(_ move: Int) {
+        let record = configuration.hostRecordCount + move
+        var kept = 0
+        for index in 0..<Int(moves[move].itemCount) {
+            let item = moveItems[firstItem(move) + index]
+            if item.isBad {
+                statistics.badBlocks += 1
+                poisons.append(item)
+                continue
+            }
+            if kept < index {
+                recordDataBlock(record, kept).copy(from: recordDataBlock(record, index))
+                moveItems[firstItem(move) + kept] = item
+            }
+            kept += 1
+        }
+        moves[move].itemCount = Int32(kept)
+    }
+
+    /// Fills the record's table: one entry for each run of neighbouring addresses.
+    private func appendCopies(_ move: Int, _ record: Int) {
+        var header = recordHeaderBlock(record).mutableBytes
+        let count = Int(moves[move].itemCount)
+        var index = 0
+        while index < count {
+            let item = moveItems[firstItem(move) + index]
+            var run = 1
+            while index + run < count {
+                let next = moveItems[firstItem(move) + index + run]
+                guard next.volume == item.volume, next.address == item.address + UInt64(run) else {
+                    break
+                }
+                run += 1
+            }
+            let place = RecordHeader.tableOffset + Int(records[record].tableByteCount)
+            RecordEntry(
+                volume: volumes[Int(item.volume)].identifier,
+                address: item.address,
+                blockCount: UInt32(run),
+                kind: .copy
+            ).store(into: &header, at: place)
+            for offset in 0..<run {
+                let copied = moveItems[firstItem(move) + index + offset]
+                RecordEntry.store(
+                    sequence: copied.sequence,
+                    checksum: copied.checksum,
+                    ofBlock: offset,
+                    into: &header,
+                    at: place
+                )
+            }
+            records[record].tableByteCount += Int32(
+                RecordEntry.byteCount(.copy, blockCount: run)
+            )
+            records[record].entryCount += 1
+            index += run
+        }
+        records[record].dataCount = Int32(count)
+    }
+
+    func completeMoveWrite(_ move: Int, isGood: Bool) {
+        guard isGood else {
+            fence("lane \(index.rawValue): a write of moved blocks failed")
+            return endMove(move)
+        }
+        let record = configuration.hostRecordCount + move
+        if Mutant.flushInFlightCoversAll.isOn {
+        } else if moves[move].toDisk {
+            diskIsUnflushed = true
+        } else {
+            flashIsUnflushed = true
+        }
+        records[record].state = .landed
+        guard moves[move].toDisk else { return recordMove(move) }
+        // Read back what the disk says it has: it may become the sole copy.
+        moves[move].phase = .verifying
+        let slot = records[record]
+        let count = Int(moves[move].itemCount)
+        let start = 2 * Geometry.blockByteCount
+        operations.submit(
+            .read,
+            at: (slot.device, slot.firstDataBlock),
+            blockCount: count,
+            region: recordBuffer(record)[start..<(start + count * Geometry.blockByteCount)],
+            for: OperationSlot(owner: .moveVerify, ownerIndex: Int32(move))
+        )
+    }
+
+    func completeMoveVerify(_ move: Int, isGood: Bool) {
+        verify(move)
+        for index in 0..<Int(moves[move].itemCount)
+        where moveItems[firstItem(move) + index].isBad || !isGood {
+            moveItems[firstItem(move) + index].isBad = true
+            statistics.verifyFailures += 1
+        }
+        if !isGood { note("verify_failed", "demoted blocks could not be read back") }
+        recordMove(move)
+    }
+}

@@ -1,0 +1,355 @@
+internal import Format
+internal import IO
+internal import Policy
+internal import Units
+
+/// The emptying of segments of one tier: which segment, how far its records were read, and which
+/// chunks of it are still to be decided.
+struct Reclaim {
+    enum Phase { case idle, scanning, deciding }
+
+    let tier: DeviceRole
+    var phase = Phase.idle
+    var victim = -1
+    /// Where the next record header lies, in blocks from the segment's start.
+    var nextHeader = 0
+    /// The read of a slice of the segment is in flight.
+    var isReading = false
+    var sliceStart = 0
+    /// Chunks that records of the segment name: volume slot and chunk, to be decided one by one.
+    var chunks: [ChunkKey] = []
+    var decided = 0
+    /// Segments whose records were gone through once and still had live blocks: taken last.
+    var passes = 0
+
+    init(tier: DeviceRole) { self.tier = tier }
+
+    /// Blocks of a segment that one read takes in.
+    static var sliceBlockCount: Int { 16 }
+}
+
+/// A chunk of a volume of this lane.
+struct ChunkKey: Comparable {
+    var volume: UInt32
+    var chunk: UInt64
+    static func < (left: ChunkKey, right: ChunkKey) -> Bool {
+        (left.volume, left.chunk) < (right.volume, right.chunk)
+    }
+}
+
+// Reclaim is the tiering: the flash log is a queue of segments, and what reaches its end is
+// forgotten, dropped, demoted or kept.  A segment is chosen; the tables of its records say which
+// chunks had blocks in it; the map says which still have; the policy decides.  The segment is free
+// when nothing refers to it any more and a checkpoint has said so.
+extension Lane {
+    /// Free flash segments at which reclaim begins, and below which hosts are slowed.
+    var flashMarks: FreeSegmentMarks {
+        let reserve = Lane.hostSegmentReserve * pool.laneCount
+        return FreeSegmentMarks(
+            high: reserve + max(4 * pool.laneCount, pool.flashSegmentCount / 8),
+            reserve: reserve
+        )
+    }
+
+    /// Free disk segments below which disk segments are compacted.
+    private var diskLow: Int {
+        Lane.demoteSegmentReserve * pool.laneCount
+            + max(2 * pool.laneCount, pool.diskSegmentCount / 16)
+    }
+
+    /// Whether reclaim will soon queue more chunks: a batch had better wait for them.
+    var isReclaimFilling: Bool {
+        (flashReclaim.phase != .idle || diskReclaim.phase != .idle) && !isReclaimHeldUp
+    }
+
+    /// The pins of queued chunks leave no room for more.
+    private var isReclaimHeldUp: Bool {
+        movingLeafCount * 2 >= leaves.count || demotions.count >= Lane.queuedChunkMax
+            || keeps.count >= Lane.queuedChunkMax || relocations.count >= Lane.queuedChunkMax
+            || checkpoint.isWanted
+    }
+
+    /// Chunks of one purpose that wait for a move: 512 x 64 KiB, a long sequential run on disk.
+    private static var queuedChunkMax: Int { 512 }
+
+    func runReclaim() {
+        guard !isReadOnly else { return }
+        step(&flashReclaim)
+        step(&diskReclaim)
+    }
+
+    private func step(_ reclaim: inout Reclaim) {
+        switch reclaim.phase {
+        case .idle: begin(&reclaim)
+        case .scanning: scan(&reclaim)
+        case .deciding: decide(&reclaim)
+        }
+    }
+
+    // MARK: Choice
+
+    private func begin(_ reclaim: inout Reclaim) {
+        guard isReclaimDue(reclaim.tier), !isReclaimHeldUp,
+            let victim = chooseVictim(reclaim.tier)
+        else { return }
+        pool.segments[victim].isVictim = true
+        reclaim.victim = victim
+        reclaim.phase = .scanning
+        reclaim.nextHeader = 1
+        reclaim.chunks.removeAll(keepingCapacity: true)
+        reclaim.decided = 0
+        statistics.segmentsReclaimed += 1
+        scan(&reclaim)
+    }
+
+    /// Whether the tier is short of segments, counting those that the next checkpoint frees.
+    private func isReclaimDue(_ tier: DeviceRole) -> Bool {
+        var coming = 0
+        for segment in emptiedSegments where pool.geometry(of: segment).role == tier { coming += 1 }
+        for segment in checkpoint.forgetting where pool.geometry(of: segment).role == tier {
+            coming += 1
+        }
+        let free = pool.freeSegmentCount(tier) + coming
+        return free < (tier == .flash ? flashMarks.high : diskLow)
+    }
+
+    /// On flash the emptiest among the oldest quarter; when segments run out, the emptiest of all.
+    /// On disk, where age means nothing, always the emptiest, if it is worth its copying.
+    private func chooseVictim(_ tier: DeviceRole) -> Int? {
+        let sealed = sealedSegments[tier == .flash ? 0 : 1]
+        let pressure = flashMarks.pressure(freeSegments: pool.freeSegmentCount(.flash))
+        let window =
+            tier == .flash && pressure < 1 ? max(4, sealed.count / 4) : sealed.count
+        var best = -1
+        var bestLive = UInt32.max
+        for segment in sealed.prefix(window) {
+            let state = pool.segments[segment]
+            guard !state.isVictim, state.recordsInFlight == 0 else { continue }
+            if state.liveBlockCount < bestLive {
+                best = segment
+                bestLive = state.liveBlockCount
+            }
+        }
+        guard best >= 0 else { return nil }
+        if tier == .disk {
+            let blocks = pool.geometry(of: best).segmentBlockCount
+            guard Int(bestLive) < blocks - blocks / 16 else { return nil }
+        }
+        return best
+    }
+
+    // MARK: Scan
+
+    /// Reads the next slice that may hold a record header.
+    private func scan(_ reclaim: inout Reclaim) {
+        guard !reclaim.isReading else { return }
+        let segment = reclaim.victim
+        let geometry = pool.geometry(of: segment)
+        guard reclaim.nextHeader < geometry.segmentBlockCount else {
+            return endScan(&reclaim)
+        }
+        guard operations.freeCount > 64 else { return }
+        let address = pool.address(of: segment)
+        let count = min(
+            Reclaim.sliceBlockCount,
+            geometry.segmentBlockCount - reclaim.nextHeader
+        )
+        reclaim.sliceStart = reclaim.nextHeader
+        reclaim.isReading = true
+        beginReading(segment)
+        operations.submit(
+            .read,
+            at: (
+                address.device,
+                geometry.firstBlock(of: address.index) + UInt64(reclaim.nextHeader)
+            ),
+            blockCount: count,
+            region: scanRegion(reclaim.tier)[0..<(count * 4096)],
+            for: OperationSlot(
+                owner: .scan,
+                ownerIndex: reclaim.tier == .flash ? 0 : 1,
+                firstBlock: 0,
+                blockCount: Int32(count),
+                segment: Int32(segment)
+            )
+        )
+    }
+
+    private func scanRegion(_ tier: DeviceRole) -> BufferRegion {
+        let byteCount = Reclaim.sliceBlockCount * Geometry.blockByteCount
+        return tier == .flash
+            ? scanArena.region[0..<byteCount] : scanArena.region[byteCount..<(2 * byteCount)]
+    }
+
+    func completeScan(_ tier: Int, isGood: Bool) {
+        if tier == 0 {
+            readSlice(&flashReclaim, isGood: isGood)
+        } else {
+            readSlice(&diskReclaim, isGood: isGood)
+        }
+    }
+
+    /// Goes through the record headers of a slice.
+    private func readSlice(_ reclaim: inout Reclaim, isGood: Bool) {
+        reclaim.isReading = false
+        let state = pool.segments[reclaim.victim]
+        guard isGood else { return endScan(&reclaim) }
+        let region = scanRegion(reclaim.tier)
+        let end = pool.geometry(of: reclaim.victim).segmentBlockCount
+        while reclaim.nextHeader < end {
+            let index = reclaim.nextHeader - reclaim.sliceStart
+            guard index < Reclaim.sliceBlockCount else { break }
+            let block = region.block(index)
+            do throws(FormatError) {
+                let header = try RecordHeader(decoding: block.bytes, nonce: state.nonce)
+                guard header.segmentSequence == state.sequence,
+                    header.blockOffset == UInt32(reclaim.nextHeader), !header.isTail
+                else { return endScan(&reclaim) }
+                try noteChunks(of: header, block.bytes, &reclaim)
+                reclaim.nextHeader +=
+                    Int(header.dataBlockCount) + RecordHeader.overheadBlockCount
+            } catch {
+                // The end of what was written, or damage: what stays live keeps the segment.
+                return endScan(&reclaim)
+            }
+        }
+    }
+
+    /// Notes the chunks that a record's table names.
+    private func noteChunks(
+        of header: RecordHeader,
+        _ block: RawSpan,
+        _ reclaim: inout Reclaim
+    ) throws(FormatError) {
+        var place = RecordHeader.tableOffset
+        let end = RecordHeader.tableOffset + Int(header.tableByteCount)
+        for _ in 0..<header.entryCount {
+            let entry = try RecordEntry(decoding: block, at: place, end: end)
+            place += entry.byteCount
+            guard entry.dataBlockCount > 0, let volume = volumeSlots[entry.volume] else { continue }
+            let first = entry.address / UInt64(Geometry.blocksPerChunk)
+            let last =
+                (entry.address + UInt64(entry.blockCount) - 1) / UInt64(Geometry.blocksPerChunk)
+            for chunk in first...last {
+                let key = ChunkKey(volume: UInt32(volume), chunk: chunk)
+                if reclaim.chunks.last != key { reclaim.chunks.append(key) }
+            }
+        }
+    }
+
+    private func endScan(_ reclaim: inout Reclaim) {
+        reclaim.chunks.sort()
+        var unique: [ChunkKey] = []
+        unique.reserveCapacity(reclaim.chunks.count)
+        for key in reclaim.chunks where unique.last != key { unique.append(key) }
+        reclaim.chunks = unique
+        reclaim.phase = .deciding
+        hasProgressed = true
+    }
+
+    // MARK: Decision
+
+    /// Chunks that one turn decides: the slice that hosts may wait behind.
+    private static var chunksDecidedPerTurn: Int { 64 }
+
+    private func decide(_ reclaim: inout Reclaim) {
+        for _ in 0..<Lane.chunksDecidedPerTurn {
+            guard reclaim.decided < reclaim.chunks.count else { return end(&reclaim) }
+            guard pool.segments[reclaim.victim].liveBlockCount > 0 else { return end(&reclaim) }
+            if isReclaimHeldUp { return }
+            let key = reclaim.chunks[reclaim.decided]
+            let leaf = key.chunk / UInt64(Geometry.chunksPerLeaf)
+            if volumes[Int(key.volume)].life == .live {
+                switch access(Int(key.volume), leaf: leaf, isForChange: false) {
+                case .loading, .noRoom: return
+                case .absent: break
+                case .ready(let slot):
+                    decide(&reclaim, slot, chunk: Int(key.chunk % UInt64(Geometry.chunksPerLeaf)))
+                }
+            }
+            reclaim.decided += 1
+        }
+        hasProgressed = true
+    }
+
+    private func decide(_ reclaim: inout Reclaim, _ slot: Int, chunk: Int) {
+        let first = chunk * Geometry.blocksPerChunk
+        var live = 0
+        var isDirty = false
+        for block in first..<(first + Geometry.blocksPerChunk) {
+            let state = leaves.state(slot, block)
+            let location = reclaim.tier == .flash ? state.flash : state.disk
+            guard state.isStored, location.isPlace,
+                pool.slot(of: location) == reclaim.victim
+            else { continue }
+            live += 1
+            if state.disk.isNowhere { isDirty = true }
+        }
+        guard live > 0 else { return }
+        guard reclaim.tier == .flash else {
+            if let candidate = queueMove(.relocate, slot, chunk: chunk, segment: reclaim.victim) {
+                relocations.append(candidate)
+            }
+            return
+        }
+        var facts = ReclaimFacts(
+            heat: leaves.heat[slot * Geometry.chunksPerLeaf + chunk],
+            tick: tick,
+            isDirty: isDirty,
+            liveBlockCount: live
+        )
+        facts.diskHasRoom = diskHasRoom
+        facts.flashPressure = flashMarks.pressure(
+            freeSegments: pool.freeSegmentCount(.flash)
+        )
+        switch policy.onReclaim(facts) {
+        case .drop:
+            drop(slot, first, of: reclaim.victim)
+        case .demote:
+            drop(slot, first, of: reclaim.victim)
+            if let candidate = queueMove(.demote, slot, chunk: chunk, segment: reclaim.victim) {
+                demotions.append(candidate)
+            }
+        case .keep:
+            if let candidate = queueMove(.keep, slot, chunk: chunk, segment: reclaim.victim) {
+                keeps.append(candidate)
+            }
+        }
+    }
+
+    /// Whether demotion may take disk segments.
+    private var diskHasRoom: Bool {
+        pool.freeSegmentCount(.disk) > Lane.demoteSegmentReserve * pool.laneCount
+            || cold.remaining > configuration.recordBlockMax
+    }
+
+    /// Forgets the clean copies of a chunk in the segment: the disk has the same bytes.
+    private func drop(_ slot: Int, _ first: Int, of victim: Int) {
+        for block in first..<(first + Geometry.blocksPerChunk) {
+            var state = leaves.state(slot, block)
+            let mayDrop = state.isCleanCopy || (Mutant.dirtyCopyDropped.isOn && state.isDirty)
+            guard mayDrop, state.flash.isPlace, pool.slot(of: state.flash) == victim else {
+                continue
+            }
+            state.flash = .nowhere
+            willChange(slot)
+            replace(slot, block, with: state)
+            statistics.blocksDropped += 1
+        }
+    }
+
+    /// All chunks of the victim are decided: their moves empty it, and the next one can begin.
+    private func end(_ reclaim: inout Reclaim) {
+        let victim = reclaim.victim
+        reclaim.victim = -1
+        reclaim.phase = .idle
+        pool.segments[victim].isVictim = false
+        guard pool.segments[victim].use == .sealed else { return }
+        // It goes to the end of the queue: by the time it comes up again its moves have ended.
+        let tier = reclaim.tier == .flash ? 0 : 1
+        if let place = sealedSegments[tier].firstIndex(of: victim) {
+            sealedSegments[tier].remove(at: place)
+            sealedSegments[tier].append(victim)
+        }
+    }
+}

@@ -1,0 +1,44 @@
+/// Known bugs, one wrong turn each, which only a build for tests can turn on.  The simulator must
+/// find every one of them with random seeds.
+package enum Mutant: String, CaseIterable, Sendable {
+    case acknowledgeBeforeLanding
+    case acknowledgeOutOfOrder
+    case flushBeforeEarlierRecords
+    case flushAnsweredAtOnce
+    case durableWriteIsOrdinary
+    case checkpointWithoutFlashFlush
+    case checkpointWithoutDiskFlush
+    case flushInFlightCoversAll
+    case segmentFreedBeforeCommit
+    case controlAnsweredEarly
+    case segmentReusedUnderRead
+    case promotionOverNewer
+    case demotionIgnoresOverwrite
+    case moveRevivesTrimmed
+    case locationNowhereIsHole
+    case trimRoundsOutward
+    case reservedZeroIsHole
+    case inFlightReadFromDevice
+    case mergeLockIgnored
+    case mergeTakesZeros
+    case capturedLeafEncodedLate
+    case dirtyLeafEvicted
+    case positionTakenAtCommit
+    case replayWithoutChecksums
+    case replayStopsAtSegmentEnd
+    case replayIgnoresLimit
+    case replayForgetsTrims
+    case replayFreesEarly
+    case dirtyCopyDropped
+    case overwriteKeepsCount
+    case trimKeepsCharge
+    case smallWriteOvertakes
+
+    #if MUTANTS
+        /// Set once, before any lane is made.
+        nonisolated(unsafe) package static var active: Mutant?
+        @inline(__always) package var isOn: Bool { unsafe Mutant.active == self }
+    #else
+        @inline(__always) package var isOn: Bool { false }
+    #endif
+}

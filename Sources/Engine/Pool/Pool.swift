@@ -1,0 +1,215 @@
+internal import Synchronization
+package import Units
+
+/// What the lanes of a pool share: the devices' division, the free segments, and the space ledger.
+///
+/// A segment belongs to one lane while it is in use, and only that lane touches its state; it
+/// passes between lanes through the free list, under the lock.  The lock is taken once for a segment
+/// and never for a request; the ledger is one atomic counter.
+package final class Pool: Sendable {
+    package let identifier: PoolIdentifier
+    package let laneCount: Int
+    package let incarnation: UInt32
+    package let devices: [DeviceGeometry]
+    package let deviceIdentifiers: [DeviceIdentifier]
+    /// Of all devices, one after another; `slot(of:)` says where.
+    let segments: Slab<SegmentState>
+    private let firstSlots: [Int]
+    private let allocation: Mutex<Allocation>
+    /// Blocks that volumes own, by writes and reserved zeros.
+    private let chargedBlockCount = Atomic<Int>(0)
+    private let freeFlash = Atomic<Int>(0)
+    private let freeDisk = Atomic<Int>(0)
+    package let flashSegmentCount: Int
+    package let diskSegmentCount: Int
+    /// Blocks that volumes may own in all.
+    package let capacityBlockCount: Int
+
+    private struct Allocation {
+        var freeFlash: [Int] = []
+        var freeDisk: [Int] = []
+        var nextSequence: UInt64 = 1
+    }
+
+    package init(
+        identifier: PoolIdentifier,
+        laneCount: Int,
+        incarnation: UInt32,
+        devices: [DeviceGeometry],
+        deviceIdentifiers: [DeviceIdentifier]
+    ) {
+        self.identifier = identifier
+        self.laneCount = laneCount
+        self.incarnation = incarnation
+        self.devices = devices
+        self.deviceIdentifiers = deviceIdentifiers
+        var slots: [Int] = []
+        var total = 0
+        for device in devices {
+            slots.append(total)
+            total += device.segmentCount
+        }
+        firstSlots = slots
+        segments = Slab(count: max(total, 1), repeating: SegmentState())
+        allocation = Mutex(Allocation())
+        let flash = devices.filter { $0.role == .flash }
+        let disk = devices.filter { $0.role == .disk }
+        flashSegmentCount = flash.reduce(0) { $0 + $1.segmentCount }
+        diskSegmentCount = disk.reduce(0) { $0 + $1.segmentCount }
+        capacityBlockCount =
+            Self.usable(flash, reserve: Self.flashReserve * laneCount)
+            + Self.usable(disk, reserve: Self.diskReserve * laneCount)
+    }
+
+    deinit { segments.deallocate() }
+
+    /// Flash segments a lane needs to go on when the pool is full: an open one for each of its two
+    /// flash streams, and room for reclaim to compact into.
+    package static var flashReserve: Int { 6 }
+    /// Disk segments a lane needs to go on: one open, and room to compact into.
+    package static var diskReserve: Int { 3 }
+
+    /// Blocks of data that devices of one role can hold at 15/16 of what the reserve leaves: reclaim
+    /// must find segments that are not quite full of live blocks.  A segment loses its header, and
+    /// two blocks for each record of up to 256.
+    private static func usable(_ devices: [DeviceGeometry], reserve: Int) -> Int {
+        var blocks = 0
+        for device in devices {
+            let overhead = 1 + 2 * (device.segmentBlockCount / 256 + 1)
+            blocks += device.segmentCount * max(device.segmentBlockCount - overhead, 0)
+        }
+        let lost = devices.first.map { reserve * $0.segmentBlockCount } ?? 0
+        return max(blocks - lost, 0) / 16 * 15
+    }
+
+    // MARK: Places
+
+    func slot(of address: SegmentAddress) -> Int {
+        firstSlots[Int(address.device.rawValue)] + Int(address.index.rawValue)
+    }
+
+    /// The segment that holds a location.
+    @inline(__always)
+    func slot(of location: Location) -> Int {
+        let device = Int(location.device.rawValue)
+        let block = Int(location.block - DeviceGeometry.firstSegmentBlock)
+        return firstSlots[device] + block / devices[device].segmentBlockCount
+    }
+
+    func address(of slot: Int) -> SegmentAddress {
+        var device = firstSlots.count - 1
+        while firstSlots[device] > slot { device -= 1 }
+        return SegmentAddress(
+            device: DeviceIndex(UInt8(device)),
+            index: SegmentIndex(UInt32(slot - firstSlots[device]))
+        )
+    }
+
+    func geometry(of slot: Int) -> DeviceGeometry {
+        devices[Int(address(of: slot).device.rawValue)]
+    }
+
+    /// Whether a location from outside lies on a device of this pool with this role.
+    package func isPlace(_ location: Location, role: DeviceRole) -> Bool {
+        let device = Int(location.device.rawValue)
+        return location.isPlace && device < devices.count && devices[device].role == role
+            && devices[device].contains(location)
+    }
+
+    // MARK: Free segments
+
+    /// Puts every segment whose state is free into the free lists.  Called once, after recovery.
+    package func beginAllocation(nextSequence: UInt64) {
+        allocation.withLock { lists in
+            lists.nextSequence = nextSequence
+            for device in devices {
+                for index in 0..<device.segmentCount {
+                    let slot = firstSlots[Int(device.index.rawValue)] + index
+                    guard segments[slot].use == .free else { continue }
+                    if device.role == .flash {
+                        lists.freeFlash.append(slot)
+                    } else {
+                        lists.freeDisk.append(slot)
+                    }
+                }
+            }
+            // Taken from the end: lowest addresses first.
+            lists.freeFlash.reverse()
+            lists.freeDisk.reverse()
+            freeFlash.store(lists.freeFlash.count, ordering: .relaxed)
+            freeDisk.store(lists.freeDisk.count, ordering: .relaxed)
+        }
+    }
+
+    /// Free segments of a role, at this moment.
+    package func freeSegmentCount(_ role: DeviceRole) -> Int {
+        role == .flash
+            ? freeFlash.load(ordering: .relaxed) : freeDisk.load(ordering: .relaxed)
+    }
+
+    package func segmentCount(_ role: DeviceRole) -> Int {
+        role == .flash ? flashSegmentCount : diskSegmentCount
+    }
+
+    /// Takes a free segment; nil when no more than `reserve` are left.  The sequence number that it
+    /// gets was never used.
+    func acquireSegment(_ role: DeviceRole, leaving reserve: Int) -> (slot: Int, sequence: UInt64)?
+    {
+        allocation.withLock { lists -> (slot: Int, sequence: UInt64)? in
+            let slot: Int
+            if role == .flash {
+                guard lists.freeFlash.count > reserve, let last = lists.freeFlash.popLast() else {
+                    return nil
+                }
+                slot = last
+                freeFlash.store(lists.freeFlash.count, ordering: .relaxed)
+            } else {
+                guard lists.freeDisk.count > reserve, let last = lists.freeDisk.popLast() else {
+                    return nil
+                }
+                slot = last
+                freeDisk.store(lists.freeDisk.count, ordering: .relaxed)
+            }
+            let sequence = lists.nextSequence
+            lists.nextSequence += 1
+            return (slot, sequence)
+        }
+    }
+
+    /// Gives back a segment that a durable checkpoint has forgotten and nobody reads.
+    func releaseSegment(_ slot: Int) {
+        let role = geometry(of: slot).role
+        allocation.withLock { lists in
+            segments[slot] = SegmentState()
+            if role == .flash {
+                lists.freeFlash.insert(slot, at: 0)
+                freeFlash.store(lists.freeFlash.count, ordering: .relaxed)
+            } else {
+                lists.freeDisk.insert(slot, at: 0)
+                freeDisk.store(lists.freeDisk.count, ordering: .relaxed)
+            }
+        }
+    }
+
+    // MARK: Ledger
+
+    /// Charges blocks to volumes; false, and nothing is charged, when the pool is full.
+    func charge(_ blockCount: Int) -> Bool {
+        let before = chargedBlockCount.wrappingAdd(blockCount, ordering: .relaxed).oldValue
+        guard before + blockCount > capacityBlockCount else { return true }
+        chargedBlockCount.wrappingSubtract(blockCount, ordering: .relaxed)
+        return false
+    }
+
+    /// Charges without asking: recovery counts what is there.
+    package func chargeUnconditionally(_ blockCount: Int) {
+        chargedBlockCount.wrappingAdd(blockCount, ordering: .relaxed)
+    }
+
+    func refund(_ blockCount: Int) {
+        chargedBlockCount.wrappingSubtract(blockCount, ordering: .relaxed)
+    }
+
+    /// Blocks that volumes own.
+    package var chargedBlocks: Int { chargedBlockCount.load(ordering: .relaxed) }
+}

@@ -1,0 +1,198 @@
+package import Catalogue
+internal import Format
+internal import IO
+package import Units
+
+/// What a pool is opened from.
+package struct PoolOpening {
+    package var identifier: PoolIdentifier
+    package var laneCount: Int
+    package var devices: [DeviceGeometry]
+    package var deviceIdentifiers: [DeviceIdentifier]
+    package var contents: CatalogueContents
+    /// Greater than any the pool was opened with before, and already committed to the catalogue.
+    package var incarnation: UInt32
+    package var configuration: LaneConfiguration
+    package var randomSeed: UInt64
+    /// Seconds since 1970, for people.
+    package var wallSeconds: Int64
+
+    package init(
+        identifier: PoolIdentifier,
+        laneCount: Int,
+        devices: [DeviceGeometry],
+        deviceIdentifiers: [DeviceIdentifier],
+        contents: CatalogueContents,
+        incarnation: UInt32,
+        configuration: LaneConfiguration,
+        randomSeed: UInt64,
+        wallSeconds: Int64
+    ) {
+        self.identifier = identifier
+        self.laneCount = laneCount
+        self.devices = devices
+        self.deviceIdentifiers = deviceIdentifiers
+        self.contents = contents
+        self.incarnation = incarnation
+        self.configuration = configuration
+        self.randomSeed = randomSeed
+        self.wallSeconds = wallSeconds
+    }
+
+    /// Opens the pool: loads what the last checkpoint knew and replays what was logged after it.
+    ///
+    /// The caller has flushed every device before, so that nothing which is read here, and decides
+    /// what hosts see, can be taken back by a later power cut.
+    package func open(
+        from source: some RecoverySource,
+        now: Instant
+    ) throws(RecoveryError) -> (pool: Pool, lanes: [Lane], report: RecoveryReport) {
+        let pool = Pool(
+            identifier: identifier,
+            laneCount: laneCount,
+            incarnation: incarnation,
+            devices: devices,
+            deviceIdentifiers: deviceIdentifiers
+        )
+        try adoptSegments(into: pool)
+        var lanes: [Lane] = []
+        for index in 0..<laneCount {
+            lanes.append(try makeLane(LaneIndex(UInt16(index)), pool, now))
+        }
+        var report = RecoveryReport()
+        let found = try findHostSegments(pool, source, &report)
+        for lane in lanes {
+            let position = contents.positions.first { $0.lane == lane.index }
+            lane.isReplaying = true
+            var replay = Replay(lane: lane, position: position, segments: found)
+            try replay.run(from: source, &report)
+            lane.finishRecovery()
+        }
+        pool.beginAllocation(nextSequence: UInt64(incarnation) << 32 | 1)
+        return (pool, lanes, report)
+    }
+
+    private func adoptSegments(into pool: Pool) throws(RecoveryError) {
+        for row in contents.segments {
+            let device = Int(row.address.device.rawValue)
+            guard device < devices.count,
+                Int(row.address.index.rawValue) < devices[device].segmentCount
+            else { throw .segmentOutside(row.address) }
+            guard Int(row.lane.rawValue) < laneCount else { throw .unknownLane(row.lane) }
+            var state = SegmentState()
+            state.use = .sealed
+            state.stream = row.stream
+            state.lane = row.lane
+            state.sequence = row.sequence
+            state.nonce = row.nonce
+            state.liveBlockCount = row.liveBlockCount
+            pool.segments[pool.slot(of: row.address)] = state
+        }
+    }
+
+    private func makeLane(
+        _ index: LaneIndex,
+        _ pool: Pool,
+        _ now: Instant
+    ) throws(RecoveryError) -> Lane {
+        let lane = Lane(
+            index: index,
+            pool: pool,
+            configuration: configuration,
+            randomSeed: randomSeed &+ UInt64(index.rawValue) &* 0x9E37_79B9_7F4A_7C15
+        )
+        lane.now = now
+        lane.startedAt = now
+        lane.wallSecondsAtStart = wallSeconds
+        lane.heatTickAtStart = lane.heatTick(atWallSeconds: wallSeconds)
+        var slots: [TreeIdentifier: Int] = [:]
+        for row in contents.volumes where row.lane == index {
+            let slot = lane.adopt(row)
+            slots[row.tree] = slot
+            pool.chargeUnconditionally(Int(row.ownedBlockCount))
+        }
+        let elsewhere = Set(contents.volumes.map(\.tree))
+        for key in contents.leafKeys {
+            if let slot = slots[key.tree] {
+                lane.presence[slot].insert(key.index)
+            } else if !elsewhere.contains(key.tree) {
+                throw .unknownTree(key.tree)
+            }
+        }
+        return lane
+    }
+
+    /// Reads the header of every flash segment that the catalogue does not know: the log went on
+    /// there after the last checkpoint.
+    private func findHostSegments(
+        _ pool: Pool,
+        _ source: some RecoverySource,
+        _ report: inout RecoveryReport
+    ) throws(RecoveryError) -> [SegmentHeader] {
+        let arena = Arena(byteCount: Geometry.blockByteCount, isPopulated: false)
+        var found: [SegmentHeader] = []
+        for device in devices where device.role == .flash {
+            for index in 0..<device.segmentCount {
+                let address = SegmentAddress(
+                    device: device.index,
+                    index: SegmentIndex(UInt32(index))
+                )
+                guard pool.segments[pool.slot(of: address)].use == .free else { continue }
+                report.segmentsScanned += 1
+                let first = device.firstBlock(of: address.index)
+                // A header that cannot be read now may be a part of the log: what comes after it
+                // would be missed, so that is for the one who opens the pool to decide.
+                guard
+                    source.read(device.index, block: first, into: arena.region)
+                        || source.read(device.index, block: first, into: arena.region)
+                else { throw .segmentUnreadable(address) }
+                guard let header = header(arena.region, at: address) else { continue }
+                found.append(header)
+            }
+        }
+        return found
+    }
+
+    /// The segment header in `block`; nil when it is none of this pool's and this place's.
+    private func header(_ block: BufferRegion, at address: SegmentAddress) -> SegmentHeader? {
+        do throws(FormatError) {
+            let header = try SegmentHeader(decoding: block.bytes)
+            let isOurs =
+                header.poolIdentifier == identifier && header.address == address
+                && header.deviceIdentifier == deviceIdentifiers[Int(address.device.rawValue)]
+            return isOurs && header.stream == .host ? header : nil
+        } catch {
+            // Never written, or torn when it was opened: its records were never acknowledged.
+            return nil
+        }
+    }
+}
+
+extension Lane {
+    /// Heat counts in ticks since 2020, so that it goes on cooling while the pool is closed.
+    func heatTick(atWallSeconds seconds: Int64) -> UInt32 {
+        let sinceEpoch = UInt64(max(0, seconds - 1_577_836_800)) &* 1_000_000_000
+        let start = now.nanoseconds / configuration.heatTick
+        return UInt32(truncatingIfNeeded: sinceEpoch / configuration.heatTick &- start)
+    }
+
+    /// Ends recovery: the lane can serve.
+    func finishRecovery() {
+        isReplaying = false
+        for segment in 0..<pool.segments.count {
+            let state = pool.segments[segment]
+            guard state.use == .sealed, state.lane == index else { continue }
+            sealedSegments[state.stream == .cold ? 1 : 0].append(segment)
+        }
+        for tier in 0..<2 {
+            sealedSegments[tier].sort { pool.segments[$0].sequence < pool.segments[$1].sequence }
+        }
+        for segment in sealedSegments[0] + sealedSegments[1] { noteIfEmptied(segment) }
+        landedThrough = RecordNumber(host.nextNumber.rawValue - 1)
+        durableThrough = landedThrough
+        claimedThrough = landedThrough
+        checkpoint.isWanted = leaves.dirtyCount > 0 || !changedVolumes.isEmpty
+        checkpoint.endedAt = now
+        lastAppend = now
+    }
+}

@@ -1,0 +1,41 @@
+package import Catalogue
+package import IO
+package import Units
+
+/// Where recovery reads from.  It only reads: a crash in recovery changes nothing.
+package protocol RecoverySource {
+    /// Reads whole blocks of a device into `region`; false when the device reports an error.
+    func read(_ device: DeviceIndex, block: UInt64, into region: BufferRegion) -> Bool
+    /// A leaf as the last checkpoint left it; its bytes are empty when there is none.
+    func load(_ key: LeafKey) throws(RecoveryError) -> StoredLeaf
+}
+
+/// Why a pool cannot be opened.
+package enum RecoveryError: Error, Equatable, Sendable {
+    /// The catalogue names a place that no device has.
+    case segmentOutside(SegmentAddress)
+    /// The device does not give the header of a flash segment, which may belong to the log.
+    case segmentUnreadable(SegmentAddress)
+    case unknownLane(LaneIndex)
+    case unknownTree(TreeIdentifier)
+    /// A record that was flushed is damaged, header and tail: which blocks it changed is unknown,
+    /// and what they read as would be old data.
+    case recordLost(lane: LaneIndex, number: RecordNumber, segment: SegmentAddress?)
+    /// A leaf is damaged in the catalogue.
+    case leafDamaged(LeafKey)
+    /// The log since the last checkpoint touches more leaves than the lane holds in memory.
+    case mapTooSmall(leafCount: Int)
+    case catalogue(String)
+}
+
+/// What recovery found, for the people who started it.
+package struct RecoveryReport: Sendable, Equatable {
+    package var recordsReplayed = 0
+    package var entriesReplayed = 0
+    package var segmentsScanned = 0
+    /// Records whose header was damaged and whose tail served instead.
+    package var recordsFromTail = 0
+    /// Records behind the last whole one, never acknowledged as durable, that were left out.
+    package var recordsDropped = 0
+    package init() {}
+}

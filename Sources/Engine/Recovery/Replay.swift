@@ -1,0 +1,310 @@
+internal import Catalogue
+internal import Format
+internal import IO
+internal import Units
+
+// Replay of one lane's log from the last checkpoint on.
+//
+// The log's records are numbered without gaps.  They lie in the segment that was open at the
+// checkpoint, and then in segments that were opened later, in the order of their sequence numbers.
+// The log ends at the first record that is not whole.  Whether that is its end or damage is told by
+// the records themselves: each says up to where the log was durable when it was written.  At or
+// below the highest such claim every record must be there, in its header or in its tail; above it a
+// record counts only if every block of it has its checksum, so that a request is whole or absent.
+//
+// A pool that was opened again goes on in a new segment, whose header says with which number.  What
+// an earlier incarnation wrote at or behind that number had been left out then, and stays out.
+struct Replay {
+    private let lane: Lane
+    private let position: LanePosition?
+    private var parts: [Part] = []
+    private var expected: RecordNumber
+    private var durable: RecordNumber
+    private var previousChecksum: UInt32
+    private let arena: Arena
+
+    /// A segment, or the rest of one, in which the log goes on.
+    private struct Part {
+        var address: SegmentAddress
+        var sequence: UInt64
+        var nonce: UInt64
+        var firstBlock: Int
+        var firstRecord: RecordNumber
+        /// Records from here on were left out when a later incarnation was opened.
+        var limit = RecordNumber(.max)
+    }
+
+    init(lane: Lane, position: LanePosition?, segments: [SegmentHeader]) {
+        self.lane = lane
+        self.position = position
+        expected = position?.nextRecord ?? RecordNumber(1)
+        durable = RecordNumber(expected.rawValue - 1)
+        previousChecksum = position?.previousChecksum ?? 0
+        let blocks = lane.pool.devices.filter { $0.role == .flash }.map(\.segmentBlockCount).max()
+        arena = Arena(byteCount: (blocks ?? 1) * Geometry.blockByteCount, isPopulated: false)
+        if let position, let segment = position.segment {
+            let state = lane.pool.segments[lane.pool.slot(of: segment)]
+            parts.append(
+                Part(
+                    address: segment,
+                    sequence: position.segmentSequence,
+                    nonce: state.nonce,
+                    firstBlock: Int(position.blockOffset),
+                    firstRecord: position.nextRecord
+                )
+            )
+        }
+        let after = position?.segmentSequence ?? 0
+        let later = segments.filter { $0.lane == lane.index && $0.segmentSequence > after }
+        for header in later.sorted(by: { $0.segmentSequence < $1.segmentSequence }) {
+            parts.append(
+                Part(
+                    address: header.address,
+                    sequence: header.segmentSequence,
+                    nonce: header.nonce,
+                    firstBlock: 1,
+                    firstRecord: header.firstRecord
+                )
+            )
+        }
+        // What an earlier use of the log wrote at or behind the first record of a later segment was
+        // left out when that segment was opened; within one incarnation there is nothing there.
+        for index in parts.indices {
+            for later in parts[(index + 1)...] where !Mutant.replayIgnoresLimit.isOn {
+                parts[index].limit = min(parts[index].limit, later.firstRecord)
+            }
+        }
+    }
+
+    mutating func run(
+        from source: some RecoverySource,
+        _ report: inout RecoveryReport
+    ) throws(RecoveryError) {
+        for part in parts where read(part, from: source) { noteClaims(of: part) }
+        for part in parts {
+            if Mutant.replayStopsAtSegmentEnd.isOn && report.recordsReplayed > 0 { break }
+            guard expected < part.limit, part.firstRecord <= expected else { continue }
+            guard read(part, from: source) else { continue }
+            try replay(part, from: source, &report)
+        }
+        guard expected > durable else {
+            throw .recordLost(lane: lane.index, number: expected, segment: parts.last?.address)
+        }
+        lane.host.nextNumber = expected
+        lane.host.previousChecksum = previousChecksum
+    }
+
+    /// Reads a part's whole segment; false when the device refuses.
+    private func read(_ part: Part, from source: some RecoverySource) -> Bool {
+        let device = lane.pool.devices[Int(part.address.device.rawValue)]
+        let region = arena.region[0..<(device.segmentBlockCount * Geometry.blockByteCount)]
+        let first = device.firstBlock(of: part.address.index)
+        if source.read(device.index, block: first, into: region) { return true }
+        // One bad sector refuses the whole: block by block, and what cannot be read is zeros.
+        for index in 0..<device.segmentBlockCount
+        where !source.read(device.index, block: first + UInt64(index), into: region.block(index)) {
+            region.block(index).zero()
+        }
+        return true
+    }
+
+    private func blockCount(of part: Part) -> Int {
+        lane.pool.devices[Int(part.address.device.rawValue)].segmentBlockCount
+    }
+
+    /// The header, or tail, of this part's segment at a block of it; nil when there is none.
+    private func header(at index: Int, of part: Part) -> RecordHeader? {
+        let block = arena.region.block(index)
+        guard block.bytes.word64(at: 0) == RecordHeader.magic else { return nil }
+        do throws(FormatError) {
+            let header = try RecordHeader(decoding: block.bytes, nonce: part.nonce)
+            let place = header.isTail ? index - Int(header.dataBlockCount) - 1 : index
+            guard header.segmentSequence == part.sequence,
+                header.segmentIndex == part.address.index,
+                header.device == part.address.device, header.lane == lane.index,
+                header.stream == .host, Int(header.blockOffset) == place
+            else { return nil }
+            return header
+        } catch {
+            return nil
+        }
+    }
+
+    /// Takes in how far the records of a part claim that the log was durable.
+    private mutating func noteClaims(of part: Part) {
+        for index in part.firstBlock..<max(part.firstBlock, blockCount(of: part)) {
+            if let header = header(at: index, of: part) {
+                durable = max(durable, header.durableThrough)
+            }
+        }
+    }
+
+    /// Replays the records of one part, up to the first that is not there or not whole.
+    private mutating func replay(
+        _ part: Part,
+        from source: some RecoverySource,
+        _ report: inout RecoveryReport
+    ) throws(RecoveryError) {
+        var offset = part.firstBlock
+        let end = blockCount(of: part)
+        while offset + RecordHeader.overheadBlockCount <= end, expected < part.limit {
+            guard let (header, table) = record(at: offset, of: part, &report) else { return }
+            guard header.previousChecksum == previousChecksum,
+                isWhole(header, table, offset, end, part)
+            else {
+                report.recordsDropped += 1
+                return
+            }
+            adopt(part)
+            try apply(header, table, at: offset, part, from: source, &report)
+            previousChecksum = checksum(of: header, table, part)
+            expected = expected.next
+            offset += Int(header.dataBlockCount) + RecordHeader.overheadBlockCount
+            report.recordsReplayed += 1
+        }
+    }
+
+    /// The expected record, from its header or, where that is damaged, from its tail; and the block
+    /// that holds its table.
+    private func record(
+        at offset: Int,
+        of part: Part,
+        _ report: inout RecoveryReport
+    ) -> (RecordHeader, Int)? {
+        if let header = header(at: offset, of: part), !header.isTail, header.number == expected {
+            return (header, offset)
+        }
+        guard expected <= durable else { return nil }
+        for index in (offset + 1)..<blockCount(of: part) {
+            if let tail = header(at: index, of: part), tail.isTail, tail.number == expected,
+                Int(tail.blockOffset) == offset
+            {
+                report.recordsFromTail += 1
+                return (tail, index)
+            }
+        }
+        return nil
+    }
+
+    /// Whether a record can be believed: what was durable is, damage to its blocks is found when
+    /// they are read; what may be torn must have every block, and its tail.
+    private func isWhole(
+        _ header: RecordHeader,
+        _ table: Int,
+        _ offset: Int,
+        _ end: Int,
+        _ part: Part
+    ) -> Bool {
+        let data = Int(header.dataBlockCount)
+        guard offset + data + RecordHeader.overheadBlockCount <= end else { return false }
+        if expected <= durable || Mutant.replayWithoutChecksums.isOn { return true }
+        guard let tail = self.header(at: offset + 1 + data, of: part), tail.isTail,
+            tail.number == header.number
+        else { return false }
+        var place = RecordHeader.tableOffset
+        let tableEnd = place + Int(header.tableByteCount)
+        var block = offset + 1
+        var sequence = header.firstSequence.rawValue
+        let bytes = arena.region.block(table)
+        for _ in 0..<header.entryCount {
+            do throws(FormatError) {
+                let entry = try RecordEntry(decoding: bytes.bytes, at: place, end: tableEnd)
+                guard block + Int(entry.dataBlockCount) <= offset + 1 + data,
+                    hasChecksums(entry, bytes, place, block, SequenceNumber(sequence))
+                else { return false }
+                block += Int(entry.dataBlockCount)
+                place += entry.byteCount
+                sequence += 1
+            } catch {
+                return false
+            }
+        }
+        return true
+    }
+
+    private func hasChecksums(
+        _ entry: RecordEntry,
+        _ bytes: BufferRegion,
+        _ place: Int,
+        _ block: Int,
+        _ sequence: SequenceNumber
+    ) -> Bool {
+        guard entry.kind == .data else { return true }
+        let seed = Checksum.seed(of: entry.volume)
+        for index in 0..<Int(entry.blockCount) {
+            let start = Checksum.blockStart(
+                seed: seed,
+                address: entry.address + UInt64(index),
+                sequence: sequence
+            )
+            let found = arena.region.block(block + index).checksum(from: start)
+            if found != entry.checksum(of: index, in: bytes.bytes, at: place) { return false }
+        }
+        return true
+    }
+
+    /// The checksum field that the record's header had, also when only its tail is left.
+    private func checksum(of header: RecordHeader, _ table: Int, _ part: Part) -> UInt32 {
+        let block = arena.region.block(table)
+        guard header.isTail else { return block.bytes.word32(at: 12) }
+        var original = header
+        original.isTail = false
+        var bytes = block.mutableBytes
+        return original.seal(into: &bytes, nonce: part.nonce)
+    }
+
+    /// Takes a segment that the catalogue does not know into the lane.
+    private mutating func adopt(_ part: Part) {
+        let slot = lane.pool.slot(of: part.address)
+        lane.host.previous = SegmentLink(address: part.address, sequence: part.sequence)
+        guard lane.pool.segments[slot].use == .free else { return }
+        var state = SegmentState()
+        state.use = .sealed
+        state.stream = .host
+        state.lane = lane.index
+        state.sequence = part.sequence
+        state.nonce = part.nonce
+        lane.pool.segments[slot] = state
+        lane.noteChanged(slot)
+    }
+
+    private func apply(
+        _ header: RecordHeader,
+        _ table: Int,
+        at offset: Int,
+        _ part: Part,
+        from source: some RecoverySource,
+        _ report: inout RecoveryReport
+    ) throws(RecoveryError) {
+        let device = lane.pool.devices[Int(part.address.device.rawValue)]
+        let bytes = arena.region.block(table)
+        var place = RecordHeader.tableOffset
+        let end = place + Int(header.tableByteCount)
+        var block = device.firstBlock(of: part.address.index) + UInt64(offset) + 1
+        var sequence = header.firstSequence.rawValue
+        for _ in 0..<header.entryCount {
+            let entry: RecordEntry
+            do throws(FormatError) {
+                entry = try RecordEntry(decoding: bytes.bytes, at: place, end: end)
+            } catch {
+                throw .recordLost(
+                    lane: lane.index,
+                    number: header.number,
+                    segment: part.address
+                )
+            }
+            try lane.replay(
+                entry,
+                bytes,
+                at: place,
+                sequence: SequenceNumber(sequence),
+                first: Location(device: device.index, block: block),
+                from: source
+            )
+            block += UInt64(entry.dataBlockCount)
+            place += entry.byteCount
+            sequence += 1
+            report.entriesReplayed += 1
+        }
+    }
+}

@@ -1,0 +1,32 @@
+internal import Policy
+internal import Units
+
+extension Lane {
+    /// Counts a host's read in the heat of every chunk that it touches.
+    @inline(__always)
+    func touchHeat(_ slot: Int, from: Int, to: Int, _ kind: Touch, of request: Int) {
+        // A request that waited for a promotion comes here again: it counts once.
+        guard !requests[request].hasPromoted else { return }
+        let first = from / Geometry.blocksPerChunk
+        let last = (to - 1) / Geometry.blocksPerChunk
+        for chunk in first...last {
+            leaves.heat[slot &* Geometry.chunksPerLeaf &+ chunk].touch(
+                kind,
+                tick: tick,
+                isSequential: requests[request].isSequential
+            )
+        }
+        leaves.entries[slot].isHeatDirty = true
+    }
+
+    /// Counts a host's write in the heat of a chunk.
+    @inline(__always)
+    func touchWritten(_ slot: Int, chunk: Int) {
+        leaves.heat[slot &* Geometry.chunksPerLeaf &+ chunk].touch(
+            .write,
+            tick: tick,
+            isSequential: false
+        )
+        leaves.entries[slot].isHeatDirty = true
+    }
+}

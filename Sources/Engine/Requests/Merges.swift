@@ -1,0 +1,176 @@
+internal import Format
+internal import IO
+internal import Units
+
+/// A block of which a request replaces a part; others wait until it has been appended.
+struct MergeLock: BitwiseCopyable {
+    var request: Int32
+    var volume: UInt32
+    var block: UInt64
+}
+
+// Blocks that a write covers in part.  Their old contents are read and verified first: a new
+// checksum is never computed over bytes that were not checked.
+extension Lane {
+    /// Whether the request covers a block in part, at either end.
+    func needsMerge(_ request: Int) -> Bool {
+        let slot = requests[request]
+        return slot.offset % 4096 != 0 || (slot.offset + slot.byteCount) % 4096 != 0
+    }
+
+    /// Whether another request is replacing a part of a block of this part.
+    func isLocked(_ part: ChangePart, against request: Int) -> Bool {
+        if Mutant.mergeLockIgnored.isOn { return false }
+        for lock in mergeLocks
+        where lock.volume == UInt32(part.volume) && lock.block >= part.first
+            && lock.block < part.end && lock.request != Int32(request)
+        {
+            return true
+        }
+        return false
+    }
+
+    /// Gets the old contents of the blocks at the ends of a part into the request's merge buffer.
+    func prepareMerge(_ request: Int, _ part: ChangePart, in found: PartLeaves) -> PartOutcome {
+        if requests[request].mergePhase == .ready { return .appended }
+        if requests[request].mergeBuffer < 0 {
+            guard let buffer = buffers.take(blockCount: 2) else { return .stalled }
+            requests[request].mergeBuffer = buffer
+        }
+        guard operations.freeCount >= 2 else { return .stalled }
+        if part.hasPartialHead {
+            guard fetch(part.first, into: 0, request, part, in: found) else { return .finished }
+        }
+        if part.hasPartialTail {
+            guard fetch(part.end - 1, into: 1, request, part, in: found) else { return .finished }
+        }
+        guard requests[request].operationCount > 0 else { return .appended }
+        requests[request].mergePhase = .reading
+        if part.hasPartialHead { lock(part.first, request) }
+        if part.hasPartialTail { lock(part.end - 1, request) }
+        return .merging
+    }
+
+    private func lock(_ block: UInt64, _ request: Int) {
+        mergeLocks.append(
+            MergeLock(request: Int32(request), volume: requests[request].volume, block: block)
+        )
+    }
+
+    /// Gets one old block, or asks a device for it; false when it is poisoned: the request failed.
+    private func fetch(
+        _ block: UInt64,
+        into index: Int,
+        _ request: Int,
+        _ part: ChangePart,
+        in found: PartLeaves
+    ) -> Bool {
+        let buffer = requests[request].mergeBuffer
+        let target = buffers.block(buffer, index)
+        let state = leaves.state(
+            found.slot(of: block),
+            Int(block % UInt64(Geometry.blocksPerLeaf))
+        )
+        switch state.kind {
+        case .stored where Mutant.mergeTakesZeros.isOn: target.zero()
+        case .absent, .zero: target.zero()
+        case .poisoned, nil:
+            fail(request, .mediaError, at: block * 4096)
+            return requests[request].operationCount > 0
+        case .stored:
+            let location = state.flash.isPlace ? state.flash : state.disk
+            if let source = bufferedBlock(at: location)
+                ?? movedBlock(at: location, part.volume, block)
+            {
+                target.copy(from: source)
+                return true
+            }
+            buffers.checks[buffers.firstCheck(buffer) + index] = BlockCheck(
+                start: Checksum.blockStart(
+                    seed: volumes[part.volume].seed,
+                    address: block,
+                    sequence: state.sequence
+                ),
+                checksum: state.checksum
+            )
+            let segment = pool.slot(of: location)
+            beginReading(segment)
+            requests[request].operationCount += 1
+            statistics.mergeReads += 1
+            operations.submit(
+                .read,
+                at: (location.device, location.block),
+                blockCount: 1,
+                region: target,
+                for: OperationSlot(
+                    owner: .merge,
+                    ownerIndex: Int32(request),
+                    firstBlock: Int32(index),
+                    blockCount: 1,
+                    segment: Int32(segment)
+                )
+            )
+        }
+        return true
+    }
+
+    /// An old block is here.
+    func completeMerge(_ request: Int, _ slot: OperationSlot, isGood: Bool) {
+        let buffer = requests[request].mergeBuffer
+        let index = Int(slot.firstBlock)
+        let check = buffers.checks[buffers.firstCheck(buffer) + index]
+        requests[request].operationCount -= 1
+        if !isGood
+            || buffers.block(buffer, index).checksum(from: check.start) != check.checksum
+        {
+            statistics.badBlocks += 1
+            note("block_unreadable", "a block to be written in part is damaged")
+            requests[request].status = .mediaError
+        }
+        guard requests[request].operationCount == 0 else { return }
+        if requests[request].status != .done {
+            return finish(request, requests[request].status)
+        }
+        requests[request].mergePhase = .ready
+        attemptChange(request)
+    }
+
+    /// Puts the new bytes over the old ones, at the moment at which the part is appended.
+    func applyMergeOverlay(_ request: Int, _ part: ChangePart, _ payload: BufferRegion) {
+        let buffer = requests[request].mergeBuffer
+        guard buffer >= 0, requests[request].kind != .trim else { return }
+        if part.hasPartialHead {
+            let from = Int(part.offset % 4096)
+            overlay(buffer, 0, from: from, count: min(4096 - from, part.byteCount), payload, at: 0)
+        }
+        if part.hasPartialTail {
+            let count = Int((part.offset + UInt64(part.byteCount)) % 4096)
+            overlay(buffer, 1, from: 0, count: count, payload, at: part.byteCount - count)
+        }
+    }
+
+    private func overlay(
+        _ buffer: Int32,
+        _ index: Int,
+        from: Int,
+        count: Int,
+        _ payload: BufferRegion,
+        at: Int
+    ) {
+        let target = buffers.block(buffer, index)[from..<(from + count)]
+        if payload.byteCount == 0 {
+            target.zero()
+        } else {
+            target.copy(from: payload[at..<(at + count)])
+        }
+    }
+
+    /// Lets the blocks of a request go; those that waited for them are tried again.
+    func releaseMergeLocks(of request: Int) {
+        guard !mergeLocks.isEmpty else { return }
+        let before = mergeLocks.count
+        mergeLocks.removeAll { $0.request == Int32(request) }
+        guard mergeLocks.count < before else { return }
+        while let waiting = popFirst(of: &conflicted) { append(waiting, to: &stalledWrites) }
+    }
+}

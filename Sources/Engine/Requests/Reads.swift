@@ -1,0 +1,233 @@
+internal import Format
+internal import IO
+internal import Policy
+internal import Units
+
+// Reads.  A request's blocks are looked up leaf by leaf; each comes from zeros, from a record that
+// has not landed, from a promotion that just read it, or from a device; neighbours on a device
+// become one operation.  Each block that a device gave is checked against the map before any byte
+// is handed out.
+extension Lane {
+    /// Reads bytes of a volume; any alignment, up to 32 MiB.
+    package func read(_ volume: VolumeSlot, offset: UInt64, byteCount: Int, context: UInt64) {
+        let request = begin(
+            .read,
+            volume,
+            offset: offset,
+            byteCount: UInt64(byteCount),
+            context: context
+        )
+        guard isServable(request, changes: false) else { return }
+        guard byteCount > 0 else { return finish(request, .done) }
+        let last = (offset + UInt64(byteCount) - 1) / 4096
+        let blockCount = Int(last - offset / 4096) + 1
+        guard let buffer = buffers.take(blockCount: blockCount) else {
+            invariantFailed("a read is begun only when it is admitted", file: #fileID, line: #line)
+        }
+        requests[request].buffer = buffer
+        noteScan(request)
+        attemptRead(request)
+    }
+
+    /// Remembers whether the request goes on where an earlier one ended.
+    private func noteScan(_ request: Int) {
+        let slot = requests[request]
+        requests[request].isSequential = scans[Int(slot.volume)].note(
+            offset: slot.offset,
+            byteCount: Int(slot.byteCount)
+        )
+    }
+
+    /// Goes on with a read from where it stands.
+    func attemptRead(_ request: Int) {
+        let offset = requests[request].offset
+        let volume = Int(requests[request].volume)
+        let first = offset / 4096
+        let end = (offset + requests[request].byteCount - 1) / 4096 + 1
+        while requests[request].progress < end - first {
+            let block = first + requests[request].progress
+            let leaf = block / UInt64(Geometry.blocksPerLeaf)
+            let stop = min(end, (leaf + 1) * UInt64(Geometry.blocksPerLeaf))
+            guard operations.freeCount >= Int(stop - block) else {
+                return append(request, to: &stalledReads)
+            }
+            switch access(volume, leaf: leaf, isForChange: false) {
+            case .absent: zero(request, from: block, to: stop, first: first)
+            case .loading(let slot): return wait(request, forLeafIn: slot)
+            case .noRoom: return append(request, to: &stalledReads)
+            case .ready(let slot):
+                guard readLeaf(request, slot, from: block, to: stop, first: first) else { return }
+            }
+            requests[request].progress = stop - first
+        }
+        finishReadIfDone(request)
+    }
+
+    private func zero(_ request: Int, from block: UInt64, to stop: UInt64, first: UInt64) {
+        let buffer = requests[request].buffer
+        for block in block..<stop { buffers.block(buffer, Int(block - first)).zero() }
+    }
+
+    /// Reads the blocks of one leaf; false when the request now waits for a promotion, or failed.
+    private func readLeaf(
+        _ request: Int,
+        _ slot: Int,
+        from start: UInt64,
+        to stop: UInt64,
+        first: UInt64
+    ) -> Bool {
+        let buffer = requests[request].buffer
+        let volume = Int(requests[request].volume)
+        let seed = volumes[volume].seed
+        let base = start / UInt64(Geometry.blocksPerLeaf) * UInt64(Geometry.blocksPerLeaf)
+        if let promotion = promotionFor(request, slot, from: start, to: stop) {
+            append(request, to: &moves[promotion].waiters)
+            return false
+        }
+        touchHeat(slot, from: Int(start - base), to: Int(stop - base), .read, of: request)
+        var run = ReadRun()
+        for block in start..<stop {
+            let state = leaves.state(slot, Int(block - base))
+            let target = Int(block - first)
+            switch state.kind {
+            case .absent, .zero:
+                buffers.block(buffer, target).zero()
+                if state.kind == .zero { requests[request].isHole = false }
+            case .poisoned, nil:
+                flushRun(&run, of: request)
+                if state.kind == nil { statistics.damagedStates += 1 }
+                return failRead(request, at: block)
+            case .stored:
+                if Mutant.locationNowhereIsHole.isOn && state.flash.isNowhere {
+                    buffers.block(buffer, target).zero()
+                    continue
+                }
+                requests[request].isHole = false
+                let location = state.flash.isPlace ? state.flash : state.disk
+                guard location.isPlace else { return failRead(request, at: block) }
+                if let source = bufferedBlock(at: location)
+                    ?? movedBlock(at: location, volume, block)
+                {
+                    buffers.block(buffer, target).copy(from: source)
+                    statistics.blocksFromMemory += 1
+                    continue
+                }
+                let check = BlockCheck(
+                    start: Checksum.blockStart(
+                        seed: seed,
+                        address: block,
+                        sequence: state.sequence
+                    ),
+                    checksum: state.checksum
+                )
+                buffers.checks[buffers.firstCheck(buffer) + target] = check
+                if !run.extends(to: location, target: target) {
+                    flushRun(&run, of: request)
+                    run = ReadRun(location: location, target: target)
+                } else {
+                    run.count += 1
+                }
+            }
+        }
+        flushRun(&run, of: request)
+        return true
+    }
+
+    private func failRead(_ request: Int, at block: UInt64) -> Bool {
+        fail(request, .mediaError, at: max(block * 4096, requests[request].offset))
+        return false
+    }
+
+    /// Submits what was gathered as one operation.
+    private func flushRun(_ run: inout ReadRun, of request: Int) {
+        guard run.count > 0 else { return }
+        let buffer = requests[request].buffer
+        let start = run.target * Geometry.blockByteCount
+        let region = buffers.region(buffer)[
+            start..<(start + run.count * Geometry.blockByteCount)
+        ]
+        let segment = pool.slot(of: run.location)
+        beginReading(segment)
+        requests[request].operationCount += 1
+        if pool.devices[Int(run.location.device.rawValue)].role == .flash {
+            statistics.blocksFromFlash += UInt64(run.count)
+        } else {
+            statistics.blocksFromDisk += UInt64(run.count)
+        }
+        operations.submit(
+            .read,
+            at: (run.location.device, run.location.block),
+            blockCount: run.count,
+            region: region,
+            for: OperationSlot(
+                owner: .request,
+                ownerIndex: Int32(request),
+                firstBlock: Int32(run.target),
+                blockCount: Int32(run.count),
+                segment: Int32(segment)
+            )
+        )
+        run.count = 0
+    }
+
+    /// A device answered a part of a read: every block of it is checked.
+    func completeRead(_ request: Int, _ slot: OperationSlot, isGood: Bool) {
+        requests[request].operationCount -= 1
+        let buffer = requests[request].buffer
+        let firstCheck = buffers.firstCheck(buffer)
+        let first = Int(slot.firstBlock)
+        for index in first..<(first + Int(slot.blockCount)) {
+            let check = buffers.checks[firstCheck + index]
+            if isGood && buffers.block(buffer, index).checksum(from: check.start) == check.checksum
+            {
+                continue
+            }
+            noteBadBlock(request, index, isGood ? "checksum" : "device error")
+        }
+        finishReadIfDone(request)
+    }
+
+    private func noteBadBlock(_ request: Int, _ index: Int, _ cause: String) {
+        let slot = requests[request]
+        let offset = max((slot.offset / 4096 + UInt64(index)) * 4096, slot.offset)
+        statistics.badBlocks += 1
+        note(
+            "block_unreadable",
+            "volume \(volumes[Int(slot.volume)].identifier) offset \(offset): \(cause)"
+        )
+        if slot.status == .done || offset < slot.failedOffset {
+            requests[request].failedOffset = offset
+        }
+        requests[request].status = .mediaError
+    }
+
+    /// Finishes a read whose blocks are all there.
+    private func finishReadIfDone(_ request: Int) {
+        let slot = requests[request]
+        guard slot.phase == .active, slot.operationCount == 0,
+            slot.progress == slot.blockCount
+        else { return }
+        finish(request, slot.status)
+    }
+}
+
+/// Neighbouring blocks on a device that one operation reads into neighbouring blocks of a buffer.
+private struct ReadRun {
+    var location = Location.nowhere
+    var target = 0
+    var count = 0
+
+    init() {}
+
+    init(location: Location, target: Int) {
+        self.location = location
+        self.target = target
+        count = 1
+    }
+
+    @inline(__always)
+    func extends(to next: Location, target nextTarget: Int) -> Bool {
+        count > 0 && next.rawValue == location.rawValue &+ UInt64(count)
+            && nextTarget == target &+ count
+    }
+}

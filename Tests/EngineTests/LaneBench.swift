@@ -1,0 +1,257 @@
+import Catalogue
+import Format
+import IO
+import Testing
+import Units
+
+@testable import Engine
+
+/// One pool on devices in memory, driven by hand: every operation completes when `settle` is called.
+final class LaneBench: RecoverySource {
+    let flash: DeviceGeometry
+    let disk: DeviceGeometry
+    var images: [[UInt8]]
+    var contents = CatalogueContents(
+        incarnation: 0,
+        volumes: [],
+        trees: [],
+        segments: [],
+        positions: [],
+        leafKeys: []
+    )
+    var leaves: [LeafKey: StoredLeaf] = [:]
+    var configuration = LaneConfiguration()
+    var pool: Pool
+    var lanes: [Lane] = []
+    var now = Instant(nanoseconds: 1_000_000_000)
+    let identifier = PoolIdentifier(high: 7, low: 9)
+    let deviceIdentifiers = [
+        DeviceIdentifier(high: 1, low: 1), DeviceIdentifier(high: 2, low: 2),
+    ]
+    var report = RecoveryReport()
+    private var nextContext: UInt64 = 1
+
+    init(flashSegments: Int = 32, diskSegments: Int = 64) throws {
+        flash = DeviceGeometry(
+            index: DeviceIndex(0),
+            role: .flash,
+            segmentBlockCount: 512,
+            segmentCount: flashSegments
+        )
+        disk = DeviceGeometry(
+            index: DeviceIndex(1),
+            role: .disk,
+            segmentBlockCount: 512,
+            segmentCount: diskSegments
+        )
+        images = [flash, disk].map {
+            [UInt8](repeating: 0xEE, count: (256 + $0.segmentCount * $0.segmentBlockCount) * 4096)
+        }
+        configuration.leafCount = 64
+        configuration.isPopulated = false
+        configuration.buffers = [
+            BufferClass(blockCount: 2, count: 64), BufferClass(blockCount: 20, count: 32),
+            BufferClass(blockCount: 258, count: 8),
+        ]
+        pool = Pool(
+            identifier: identifier,
+            laneCount: 1,
+            incarnation: 0,
+            devices: [flash, disk],
+            deviceIdentifiers: deviceIdentifiers
+        )
+        try open()
+    }
+
+    /// Opens the pool from what is on the devices and in the catalogue: also after a "crash".
+    func open() throws {
+        contents.incarnation += 1
+        contents.leafKeys = leaves.keys.sorted()
+        let opening = PoolOpening(
+            identifier: identifier,
+            laneCount: 1,
+            devices: [flash, disk],
+            deviceIdentifiers: deviceIdentifiers,
+            contents: contents,
+            incarnation: contents.incarnation,
+            configuration: configuration,
+            randomSeed: 42,
+            wallSeconds: 1_800_000_000
+        )
+        (pool, lanes, report) = try opening.open(from: self, now: now)
+    }
+
+    var lane: Lane { lanes[0] }
+
+    // MARK: Devices
+
+    func read(_ device: DeviceIndex, block: UInt64, into region: BufferRegion) -> Bool {
+        transfer(.read, device, Int(block) * 4096, region)
+        return true
+    }
+
+    func load(_ key: LeafKey) throws(RecoveryError) -> StoredLeaf {
+        leaves[key] ?? StoredLeaf(key: key, bytes: [], heat: [])
+    }
+
+    private func transfer(
+        _ kind: Operation.Kind,
+        _ device: DeviceIndex,
+        _ offset: Int,
+        _ region: BufferRegion
+    ) {
+        var bytes = region.mutableBytes
+        for index in 0..<region.byteCount {
+            if kind == .read {
+                bytes.storeBytes(
+                    of: images[Int(device.rawValue)][offset + index],
+                    toByteOffset: index,
+                    as: UInt8.self
+                )
+            } else {
+                images[Int(device.rawValue)][offset + index] = region.bytes.byte(at: index)
+            }
+        }
+    }
+
+    // MARK: Driving
+
+    /// Works until nothing is left to do at this moment; `isComplete` tells which operations end.
+    func settle(completing isComplete: (Operation) -> Bool = { _ in true }) -> [Finished] {
+        var finished: [Finished] = []
+        for _ in 0..<10_000 {
+            lane.turn(now: now)
+            var isQuiet = true
+            while let operation = lane.nextOperation() {
+                guard isComplete(operation) else { continue }
+                isQuiet = false
+                if operation.kind == .read || operation.kind == .write {
+                    transfer(
+                        operation.kind,
+                        operation.device,
+                        Int(operation.offset),
+                        operation.region
+                    )
+                }
+                lane.complete(Completion(token: operation.token, result: .done))
+            }
+            while let request = lane.nextCatalogueRequest() {
+                isQuiet = false
+                lane.answer(serve(request))
+            }
+            while let done = lane.nextFinished() {
+                isQuiet = false
+                finished.append(done)
+            }
+            if isQuiet && !lane.hasProgressed { return finished }
+        }
+        Issue.record("the lane does not come to rest")
+        return finished
+    }
+
+    private func serve(_ request: CatalogueRequest) -> CatalogueAnswer {
+        switch request {
+        case .load(let key):
+            return .loaded(leaves[key] ?? StoredLeaf(key: key, bytes: [], heat: []))
+        case .commit(let image):
+            commit(image)
+            return .committed
+        }
+    }
+
+    private func commit(_ image: CheckpointImage) {
+        for (key, bytes) in image.leaves {
+            leaves[key] = bytes.isEmpty ? nil : StoredLeaf(key: key, bytes: bytes, heat: [])
+        }
+        for row in image.segments {
+            contents.segments.removeAll { $0.address == row.address }
+            contents.segments.append(row)
+        }
+        contents.segments.removeAll { image.freedSegments.contains($0.address) }
+        for row in image.volumes {
+            contents.volumes.removeAll { $0.identifier == row.identifier }
+            contents.volumes.append(row)
+        }
+        contents.volumes.removeAll { image.forgottenVolumes.contains($0.identifier) }
+        contents.positions = [image.position]
+    }
+
+    // MARK: Requests, each worked to its end
+
+    func context() -> UInt64 {
+        nextContext += 1
+        return nextContext
+    }
+
+    func createVolume(_ number: UInt64 = 1, byteCount: UInt64 = 64 << 20) -> VolumeSlot {
+        let identifier = VolumeIdentifier(high: 100, low: number)
+        lane.createVolume(
+            VolumeRow(
+                identifier: identifier,
+                name: "volume\(number)",
+                byteCount: byteCount,
+                lane: lane.index,
+                tree: TreeIdentifier(number),
+                state: .live,
+                createdSeconds: 0
+            ),
+            context: context()
+        )
+        for done in settle() { lane.release(done.token) }
+        guard let slot = lane.slot(of: identifier) else {
+            Issue.record("the volume is there once it was created")
+            return VolumeSlot(0)
+        }
+        return slot
+    }
+
+    func write(
+        _ volume: VolumeSlot,
+        at offset: UInt64,
+        _ bytes: [UInt8],
+        isDurable: Bool = false
+    ) -> RequestStatus {
+        let arena = Arena(byteCount: bytes.count, isPopulated: false)
+        var target = arena.region.mutableBytes
+        for (index, byte) in bytes.enumerated() {
+            target.storeBytes(of: byte, toByteOffset: index, as: UInt8.self)
+        }
+        lane.write(
+            volume,
+            offset: offset,
+            payload: arena.region[0..<bytes.count],
+            isDurable: isDurable,
+            context: context()
+        )
+        return end()
+    }
+
+    /// Waits for the one request that is in the lane.
+    func end() -> RequestStatus {
+        let finished = settle()
+        for done in finished { lane.release(done.token) }
+        return finished.last?.status ?? .invalid
+    }
+
+    func flush(_ volume: VolumeSlot) -> RequestStatus {
+        lane.flush(volume, context: context())
+        return end()
+    }
+
+    func read(_ volume: VolumeSlot, at offset: UInt64, count: Int) -> [UInt8]? {
+        lane.read(volume, offset: offset, byteCount: count, context: context())
+        let finished = settle()
+        guard let done = finished.last, done.status == .done else { return nil }
+        var bytes = [UInt8](repeating: 0, count: count)
+        if !done.isHole {
+            for index in 0..<count { bytes[index] = done.data.bytes.byte(at: index) }
+        }
+        for done in finished { lane.release(done.token) }
+        return bytes
+    }
+}
+
+/// Bytes that differ from block to block and from seed to seed.
+func pattern(_ seed: Int, count: Int) -> [UInt8] {
+    (0..<count).map { UInt8(truncatingIfNeeded: ($0 &* 31) ^ ($0 >> 8) ^ (seed &* 131)) }
+}
