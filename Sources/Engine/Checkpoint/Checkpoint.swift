@@ -63,8 +63,9 @@ extension Lane {
 
     private var isCheckpointDue: Bool {
         guard !isReadOnly, catalogueIsGood else { return false }
-        if shutdown.isBegun && stalledWrites.isEmpty {
-            return shutdown.needsCheckpoint && statistics.checkpoints == shutdown.checkpointsBefore
+        if shutdown.isQuiet {
+            return shutdown.stage == .checkpointing
+                && statistics.checkpoints == shutdown.checkpointsBefore
         }
         guard hasChanges || checkpoint.isWanted else { return false }
         guard
@@ -84,7 +85,7 @@ extension Lane {
     /// When the next checkpoint is due by the clock alone.
     var checkpointDeadline: Instant? {
         guard checkpoint.phase == .idle, !isReadOnly, hasChanges || checkpoint.isWanted,
-            !shutdown.isBegun || !stalledWrites.isEmpty
+            !shutdown.isQuiet
         else {
             return nil
         }

@@ -93,6 +93,8 @@ package final class Lane: @unchecked Sendable {
     let requests: Slab<RequestSlot>
     var firstFreeRequest: Int32 = 0
     var requestsInUse = 0
+    /// Requests that were begun and are not finished.
+    var unfinishedCount = 0
     var buffers: BufferPool
     var operations: OperationTable
     var finished: FinishedQueue

@@ -2,30 +2,67 @@ package import Units
 
 /// A lane that stops: no new requests, what is in it is finished, a checkpoint is committed.
 struct ShutdownState {
-    var isBegun = false
+    enum Stage: Int { case serving, finishing, quiescing, checkpointing, ended }
+    var stage = Stage.serving
     var request = -1
-    /// Nothing is in flight any more, and a checkpoint is to cover all of it.
-    var needsCheckpoint = false
-    /// Checkpoints ended when the last one was asked for.
+    /// Checkpoints begun when the last one was asked for.
     var checkpointsBefore: UInt64 = 0
+
+    var isBegun: Bool { stage != .serving }
+    /// No host waits for anything: background work comes to an end.
+    var isQuiet: Bool { stage.rawValue >= Stage.quiescing.rawValue }
 }
 
 extension Lane {
     /// Begins to stop.  The request finishes when all is durable and the catalogue says so.
     package func beginShutdown(context: UInt64) {
         let request = begin(.shutDown, VolumeSlot(0), offset: 0, byteCount: 0, context: context)
-        shutdown.isBegun = true
+        shutdown.stage = .finishing
         shutdown.request = request
-        while let change = popFirst(of: &conflicted) { append(change, to: &stalledWrites) }
-        dropQueuedMoves()
+        hasProgressed = true
     }
 
-    /// Forgets moves that have not begun.
-    private func dropQueuedMoves() {
-        for move in 0..<moves.count where moves[move].phase == .ready {
-            endMove(move)
+    /// Goes on with stopping.  Reclaim and checkpoints run as ever until the last request of a host
+    /// is finished: a write may wait for the segments that they free.
+    func runShutdown() {
+        guard shutdown.isBegun, shutdown.request >= 0 else { return }
+        if isReadOnly { return endReadOnly() }
+        switch shutdown.stage {
+        case .serving, .ended: return
+        case .finishing:
+            guard unfinishedCount == 1 else { return }
+            shutdown.stage = .quiescing
             hasProgressed = true
+        case .quiescing:
+            dropQueuedMoves()
+            if openHostRecord >= 0 { closeHostRecord() }
+            guard hostQueue.isEmpty, !hasMovesInFlight, !flashReclaim.isReading,
+                !diskReclaim.isReading, checkpoint.phase == .idle
+            else { return }
+            shutdown.stage = .checkpointing
+            shutdown.checkpointsBefore = statistics.checkpoints
+            hasProgressed = true
+        case .checkpointing:
+            guard checkpoint.phase == .idle, statistics.checkpoints > shutdown.checkpointsBefore,
+                catalogueAwaited.isEmpty
+            else { return }
+            shutdown.stage = .ended
+            finish(shutdown.request, .done)
+            shutdown.request = -1
         }
+    }
+
+    /// A lane that changes nothing any more has nothing to commit.
+    private func endReadOnly() {
+        guard operations.inFlightCount == 0, catalogueAwaited.isEmpty else { return }
+        shutdown.stage = .ended
+        finish(shutdown.request, .readOnly)
+        shutdown.request = -1
+    }
+
+    /// Forgets moves that are not on their way to a device: their sources stay.
+    private func dropQueuedMoves() {
+        for move in 0..<moves.count where moves[move].phase == .ready { endMove(move) }
         for candidate in promotions + keeps + demotions + relocations {
             endMoving(candidate.volume, candidate.leaf, candidate.chunk)
         }
@@ -33,37 +70,6 @@ extension Lane {
         keeps.removeAll()
         demotions.removeAll()
         relocations.removeAll()
-    }
-
-    func runShutdown() {
-        guard shutdown.isBegun, shutdown.request >= 0 else { return }
-        let request = shutdown.request
-        if isReadOnly {
-            guard operations.inFlightCount == 0, catalogueAwaited.isEmpty else { return }
-            shutdown.request = -1
-            return finish(request, .readOnly)
-        }
-        if openHostRecord >= 0 && records[openHostRecord].entryCount == 0 { closeHostRecord() }
-        if requestsInUse > 1 + finished.count || !stalledWrites.isEmpty || flushWaiters.first >= 0
-            || !hostQueue.isEmpty
-            || hasMovesInFlight || flashReclaim.isReading || diskReclaim.isReading
-        {
-            dropQueuedMoves()
-            return
-        }
-        if !shutdown.needsCheckpoint {
-            guard checkpoint.phase == .idle else { return }
-            shutdown.needsCheckpoint = true
-            shutdown.checkpointsBefore = statistics.checkpoints
-            runCheckpoint()
-            return
-        }
-        guard checkpoint.phase == .idle, statistics.checkpoints > shutdown.checkpointsBefore,
-            catalogueAwaited.isEmpty
-        else { return }
-        shutdown.needsCheckpoint = false
-        shutdown.request = -1
-        finish(request, .done)
     }
 
     /// When `turn` is to be called again at the latest; nil when only an event can change anything.

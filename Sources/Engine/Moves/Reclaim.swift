@@ -73,7 +73,7 @@ extension Lane {
     private static var queuedChunkMax: Int { 512 }
 
     func runReclaim() {
-        guard !isReadOnly else { return }
+        guard !isReadOnly, !shutdown.isQuiet else { return }
         step(&flashReclaim)
         step(&diskReclaim)
     }

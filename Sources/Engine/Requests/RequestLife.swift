@@ -36,6 +36,7 @@ extension Lane {
         let request = Int(firstFreeRequest)
         firstFreeRequest = requests[request].next
         requestsInUse += 1
+        unfinishedCount += 1
         let generation = requests[request].generation &+ 1
         var slot = RequestSlot()
         slot.phase = .active
@@ -93,6 +94,7 @@ extension Lane {
         invariant(requests[request].phase != .finished, "a request finishes once")
         requests[request].phase = .finished
         requests[request].status = status
+        unfinishedCount -= 1
         noteLogged(request)
         if requests[request].mergeBuffer >= 0 {
             buffers.give(requests[request].mergeBuffer)
