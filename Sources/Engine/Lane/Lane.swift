@@ -102,6 +102,8 @@ package final class Lane: @unchecked Sendable {
     var stalledReads = RequestList()
     var conflicted = RequestList()
     var mergeLocks: [MergeLock] = []
+    /// Steps in the life of volumes that wait for room in the log, in order.
+    var waitingSteps: [WaitingStep] = []
     /// Writes are admitted from here on.
     var admissionGate = Instant(nanoseconds: 0)
 
@@ -209,6 +211,7 @@ package final class Lane: @unchecked Sendable {
         self.now = max(self.now, now)
         hasProgressed = false
         landRecords()
+        takeWaitingSteps()
         giveBackDestroyed()
         runReclaim()
         runMoves()

@@ -4,6 +4,17 @@ internal import Units
 
 // The life of volumes.  Each step is an entry in the log before it is anything else, so that the
 // log alone can tell which volumes there are; it is answered when it is durable.
+/// A step in the life of a volume that waits for room in the log.
+struct WaitingStep {
+    enum Step {
+        case create(VolumeRow)
+        case resize(byteCount: UInt64)
+        case destroy
+    }
+    let request: Int
+    let step: Step
+}
+
 extension Lane {
     /// Makes a volume; the row's lane is this one, its identity and its tree were never used.
     package func createVolume(_ row: VolumeRow, context: UInt64) {
@@ -15,51 +26,82 @@ extension Lane {
             context: context
         )
         guard isChangeable(request) else { return }
-        guard row.byteCount <= Geometry.volumeByteCountMax,
-            NameText.isStorable(row.name)
-        else { return finish(request, .invalid) }
-        let payload = controlPayload(row)
-        guard makeRoomForControl(payload.count) else { return finish(request, .noSpace) }
-        appendControl(.createVolume, volume: row.identifier, payload: payload)
-        let slot = adopt(row)
-        noteVolumeChanged(slot)
-        requests[request].volume = UInt32(slot)
-        finishControl(request)
+        guard row.byteCount <= Geometry.volumeByteCountMax, NameText.isStorable(row.name) else {
+            return finish(request, .invalid)
+        }
+        take(WaitingStep(request: request, step: .create(row)))
     }
 
     /// Gives a volume another size.  What lies behind a smaller size was trimmed before.
     package func resizeVolume(_ volume: VolumeSlot, byteCount: UInt64, context: UInt64) {
         let request = begin(.resizeVolume, volume, offset: 0, byteCount: 0, context: context)
-        let slot = Int(volume.rawValue)
         guard isChangeable(request) else { return }
-        guard slot < volumeCount, volumes[slot].life == .live,
-            byteCount <= Geometry.volumeByteCountMax
-        else { return finish(request, .invalid) }
-        var row = currentRow(slot)
-        row.byteCount = byteCount
-        let payload = controlPayload(row)
-        guard makeRoomForControl(payload.count) else { return finish(request, .noSpace) }
-        appendControl(.resizeVolume, volume: row.identifier, payload: payload)
-        volumes[slot].byteCount = byteCount
-        noteVolumeChanged(slot)
-        finishControl(request)
+        guard isLive(volume), byteCount <= Geometry.volumeByteCountMax else {
+            return finish(request, .invalid)
+        }
+        take(WaitingStep(request: request, step: .resize(byteCount: byteCount)))
     }
 
     /// Destroys a volume; its space comes back in the background.  The caller has seen to it that
     /// no request for it is in the lane and none will come.
     package func destroyVolume(_ volume: VolumeSlot, context: UInt64) {
         let request = begin(.destroyVolume, volume, offset: 0, byteCount: 0, context: context)
-        let slot = Int(volume.rawValue)
         guard isChangeable(request) else { return }
-        guard slot < volumeCount, volumes[slot].life == .live else {
-            return finish(request, .invalid)
+        guard isLive(volume) else { return finish(request, .invalid) }
+        take(WaitingStep(request: request, step: .destroy))
+    }
+
+    private func isLive(_ volume: VolumeSlot) -> Bool {
+        Int(volume.rawValue) < volumeCount && volumes[Int(volume.rawValue)].life == .live
+    }
+
+    private func take(_ step: WaitingStep) {
+        waitingSteps.append(step)
+        takeWaitingSteps()
+    }
+
+    /// Appends the steps that wait, in order, as far as the log has room.  They may use the segments
+    /// that hosts leave to reclaim: a full pool can always be changed by those who look after it.
+    func takeWaitingSteps() {
+        while let waiting = waitingSteps.first {
+            if isReadOnly {
+                waitingSteps.removeFirst()
+                finish(waiting.request, .readOnly)
+                continue
+            }
+            guard append(waiting) else { return }
+            waitingSteps.removeFirst()
         }
-        guard makeRoomForControl(0) else { return finish(request, .noSpace) }
-        appendControl(.destroyVolume, volume: volumes[slot].identifier, payload: [])
-        volumes[slot].life = .destroyed
-        volumes[slot].nextLeaf = 0
-        noteVolumeChanged(slot)
-        finishControl(request)
+    }
+
+    /// Appends one step to the log and does it; false when the log has no room now.
+    private func append(_ waiting: WaitingStep) -> Bool {
+        let slot = Int(requests[waiting.request].volume)
+        switch waiting.step {
+        case .create(let row):
+            let payload = controlPayload(row)
+            guard makeRoomForControl(payload.count) else { return false }
+            appendControl(.createVolume, volume: row.identifier, payload: payload)
+            let made = adopt(row)
+            noteVolumeChanged(made)
+            requests[waiting.request].volume = UInt32(made)
+        case .resize(let byteCount):
+            var row = currentRow(slot)
+            row.byteCount = byteCount
+            let payload = controlPayload(row)
+            guard makeRoomForControl(payload.count) else { return false }
+            appendControl(.resizeVolume, volume: row.identifier, payload: payload)
+            volumes[slot].byteCount = byteCount
+            noteVolumeChanged(slot)
+        case .destroy:
+            guard makeRoomForControl(0) else { return false }
+            appendControl(.destroyVolume, volume: volumes[slot].identifier, payload: [])
+            volumes[slot].life = .destroyed
+            volumes[slot].nextLeaf = 0
+            noteVolumeChanged(slot)
+        }
+        finishControl(waiting.request)
+        return true
     }
 
     private func isChangeable(_ request: Int) -> Bool {
@@ -76,8 +118,7 @@ extension Lane {
         closeHostRecord()
     }
 
-    /// Room for a control entry.  It may use the segments that hosts leave to reclaim: a full pool
-    /// can always be changed by those who look after it.
+    /// Room for a control entry.
     private func makeRoomForControl(_ payloadByteCount: Int) -> Bool {
         usesReserve = true
         defer { usesReserve = false }
