@@ -63,8 +63,8 @@ let package = Package(
             dependencies: ["Simulation"],
             swiftSettings: settings
         ),
-        module("NBD", "Units", "IO"),
-        tests(of: "NBD", "Units", "IO"),
+        module("NBD", "Units", "IO", "Catalogue", "Engine"),
+        tests(of: "NBD", "Units", "IO", "Catalogue", "Engine"),
         module("Control", "Units", "Format", "IO", "Catalogue", argumentParser, logging),
         .executableTarget(name: "isotherm", dependencies: ["Control"], swiftSettings: settings),
         tests(of: "Control", "Units", "Format", "IO", "Catalogue"),
