@@ -12,9 +12,9 @@ package import Units
 /// Each lane's requests are answered in the order in which it submitted them.  Loads overtake the
 /// commits of other lanes, also one that is under way: a commit of thousands of leaves stops every
 /// few dozen rows for the loads that wait, reading inside its transaction what its own lane cannot
-/// change.  So a load waits for tens of rows or for one synchronisation of the disk, not for a
-/// whole commit.  The log is moved into the database after the answer to the commit that made it
-/// long.
+/// change.  So a load waits for some dozen rows, or for the synchronisation at the end of the
+/// commit, but not for a whole commit.  The log is moved into the database after the answer to the
+/// commit that made it long; that cannot be divided, and is the longest that a load waits.
 ///
 /// The queue has no limit of its own: a lane has one commit and a bounded number of loads waiting.
 /// Whoever makes a service closes it; until then its thread keeps it alive.

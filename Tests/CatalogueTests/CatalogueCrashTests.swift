@@ -1,4 +1,5 @@
 import Foundation
+import GRDB
 import Synchronization
 import Testing
 import Units
@@ -186,6 +187,45 @@ import Units
         let catalogue = try Catalogue(openingAt: path)
         #expect(!catalogue.wasClosedCleanly)
         #expect(try number(in: catalogue, leafCount: 5) == 1)
+        try catalogue.close()
+    }
+
+    /// SQLite's own limit on pages stands for a full file system.
+    @Test func `without space a commit is rolled back whole, and another may follow`() throws {
+        let place = try Place(pool: Sample.pool)
+        let catalogue = try Catalogue(openingAt: place.path)
+        func limitPages(to count: Int) throws {
+            try catalogue.connection.read { database in
+                try database.execute(sql: "PRAGMA max_page_count = \(count)")
+            }
+        }
+        try catalogue.commit(Sample.image(number: 1, leafCount: 5))
+        try limitPages(to: 100)
+        #expect(
+            failure { () throws(CatalogueError) in
+                try catalogue.commit(Sample.image(number: 2, leafCount: 500))
+            } == .full(path: place.path)
+        )
+        #expect(try number(in: catalogue, leafCount: 5) == 1)
+        try limitPages(to: 100_000)
+        try catalogue.commit(Sample.image(number: 3, leafCount: 500))
+        #expect(try number(in: catalogue, leafCount: 500) == 3)
+        try catalogue.close()
+    }
+
+    /// A load beside a commit reads in the commit's transaction.
+    @Test func `a read amid a commit disturbs nothing`() throws {
+        let place = try Place(pool: Sample.pool)
+        let catalogue = try Catalogue(openingAt: place.path)
+        var other = Sample.image(number: 7, leafCount: 0)
+        other.leaves = [(Sample.key(2, 5), [1, 2, 3])]
+        try catalogue.commit(other)
+        var reads: [[UInt8]] = []
+        try catalogue.commit(Sample.image(number: 8, leafCount: 320)) { database in
+            reads.append(try Catalogue.load(Sample.key(2, 5), in: database).bytes)
+        }
+        #expect(reads == Array(repeating: [1, 2, 3], count: 20))
+        #expect(try catalogue.load(Sample.key(1, 319)).bytes.first == 8)
         try catalogue.close()
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 import Units
 
@@ -35,6 +36,7 @@ struct CatalogueMeasurements {
         try measureCommits(catalogue, bytes, leafCount: 10_000, &generator)
         try measureLoads(catalogue, &generator)
         let close = try seconds { try catalogue.close() }
+        try measureLoadsBesideCommits(place, bytes, &generator)
         try measureOpening(place, close: close)
     }
 
@@ -85,8 +87,58 @@ struct CatalogueMeasurements {
         )
     }
 
+    /// One lane commits without a pause while another loads one leaf after the other.
+    private func measureLoadsBesideCommits(
+        _ place: Place,
+        _ bytes: [UInt8],
+        _ generator: inout SystemRandomNumberGenerator
+    ) throws {
+        let commitAnswered = Semaphore()
+        let loadAnswered = Semaphore()
+        let service = CatalogueService(try Catalogue(openingAt: place.path)) { lane, _ in
+            (lane.rawValue == 0 ? commitAnswered : loadAnswered).signal()
+        }
+        let isOver = Flag()
+        let images = (0..<20).map { _ in
+            let indices = (0..<2_000).map { _ in
+                UInt64.random(in: 0..<Self.leafCount, using: &generator)
+            }
+            return image(of: indices) { _ in Array(bytes.prefix(6 << 10)) }
+        }
+        ServiceThread.start {
+            for image in images {
+                service.submit(.commit(image), from: LaneIndex(0))
+                commitAnswered.wait()
+            }
+            isOver.value.store(true, ordering: .relaxed)
+        }
+        var loads: [Double] = []
+        while !isOver.value.load(ordering: .relaxed) {
+            let key = Sample.key(1, UInt64.random(in: 0..<Self.leafCount, using: &generator))
+            loads.append(
+                seconds {
+                    service.submit(.load(key), from: LaneIndex(1))
+                    loadAnswered.wait()
+                }
+            )
+        }
+        try service.close()
+        loads.sort()
+        report(
+            "load beside commits of 2,000 leaves",
+            [
+                "loads": Double(loads.count),
+                "medianMicroseconds": loads[loads.count / 2] * 1e6,
+                "p99Microseconds": loads[loads.count * 99 / 100] * 1e6,
+                "p999Microseconds": loads[loads.count * 999 / 1_000] * 1e6,
+                "worstMicroseconds": (loads.last ?? 0) * 1e6,
+            ]
+        )
+    }
+
     private func measureOpening(_ place: Place, close: Double) throws {
         let size = Double(FilePlace.byteCount(of: place.path) ?? 0)
+        forgetCached(place.path)
         var opened: Catalogue?
         let open = try seconds { opened = try Catalogue(openingAt: place.path) }
         let catalogue = try #require(opened)
@@ -99,12 +151,19 @@ struct CatalogueMeasurements {
         }
         try catalogue.close()
         report(
-            "open",
+            "open, nothing cached",
             [
                 "fileMegabytes": size / 1e6, "openSeconds": open, "contentsSeconds": list,
                 "quickCheckSeconds": check, "closeSeconds": close,
             ]
         )
+    }
+
+    /// Drops what the system keeps of a file in memory.
+    private func forgetCached(_ path: String) {
+        let descriptor = unsafe open(path, O_RDONLY)
+        posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
+        close(descriptor)
     }
 
     private func image(
@@ -127,4 +186,8 @@ struct CatalogueMeasurements {
         }
         print("{\"measurement\": \"\(name)\", \(fields.joined(separator: ", "))}")
     }
+}
+
+private final class Flag: Sendable {
+    let value = Atomic<Bool>(false)
 }

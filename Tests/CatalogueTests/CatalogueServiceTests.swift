@@ -57,19 +57,41 @@ private final class Answers: Sendable {
         try service.close()
     }
 
-    @Test func `a load is served inside another lane's commit`() throws {
+    /// Every answer to a load brings the next load, more of them than may go before a waiting
+    /// commit.  So the later ones are served inside it, or only behind it.
+    @Test func `loads are served inside another lane's commit`() throws {
         let place = try Place(pool: Sample.pool)
-        let answers = Answers()
-        let service = CatalogueService(try Catalogue(openingAt: place.path), answer: answers.take)
-        // The thread is held until everything has arrived; then the load would go first, so
-        // another one stands for the moment at which the commit is under way.
-        let image = Sample.image(number: 1, leafCount: 20_000, byteCount: 2_000)
-        service.submit(.commit(image), from: LaneIndex(0))
-        for _ in 0..<50 { service.submit(.load(Sample.key(2, 0)), from: LaneIndex(1)) }
-        let received = answers.wait(for: 51)
-        let place0 = received.firstIndex { $0.lane == LaneIndex(0) }
-        #expect(place0 == 50)
-        try service.close()
+        let loadCount = 3 * CatalogueQueue.passesMax
+        let names = Mutex<[String]>([])
+        let service = Mutex<CatalogueService?>(nil)
+        let isOver = Semaphore()
+        let made = CatalogueService(try Catalogue(openingAt: place.path)) { lane, answer in
+            let served = names.withLock { names in
+                names.append(lane.rawValue == 0 ? "commit" : "load")
+                return names.count
+            }
+            guard case .loaded = answer else { return isOver.signal() }
+            let next = service.withLock { $0 }
+            if served < loadCount { next?.submit(.load(Sample.key(2, 0)), from: LaneIndex(1)) }
+        }
+        service.withLock { $0 = made }
+        let isHolding = Semaphore()
+        let release = Semaphore()
+        ServiceThread.start {
+            try? made.perform { _ in
+                isHolding.signal()
+                release.wait()
+            }
+        }
+        isHolding.wait()
+        let image = Sample.image(number: 1, leafCount: 1_000)
+        made.submit(.commit(image), from: LaneIndex(0))
+        made.submit(.load(Sample.key(2, 0)), from: LaneIndex(1))
+        release.signal()
+        isOver.wait()
+        #expect(names.withLock { $0 } == Array(repeating: "load", count: loadCount) + ["commit"])
+        try made.close()
+        service.withLock { $0 = nil }
     }
 
     @Test func `control work runs on the one thread and its errors come back`() throws {
