@@ -4,12 +4,14 @@
 // bits: a word above 2^63 - 1 shows as a negative number.  Identifiers are text in the form
 // 8-4-4-4-12, so that a copy can be read with the sqlite3 command.
 //
-// `leaves` is an ordinary table with a unique index and not a WITHOUT ROWID table.  With 200,000
-// leaves of 0.5 to 8 KiB, 1,000 random replacements of 6 KiB take 35 ms against 67 ms, one load
-// 15 us against 45 us, and the file is a sixth smaller: in a WITHOUT ROWID table the blobs lie in
-// the inner nodes of the tree too and make it deep.  The index is narrow and holds all that the
-// list of keys needs, so that listing reads no blob.  Of the page sizes 4, 8 and 16 KiB the first
-// writes least (11, 19, 35 MB of log for those 1,000 leaves).
+// `leaves` is an ordinary table with a unique index and not a WITHOUT ROWID table, whose blobs lie
+// in the inner nodes of the tree too and make it deep.  The index is narrow and holds all that the
+// list of keys needs, so that listing reads no blob.  With 200,000 leaves of 0.5 to 8 KiB, in five
+// runs on a busy machine with 2 cores, to replace 1,000 random ones by 6 KiB took 34 to 53 ms
+// against 63 to 173 ms, a load 8 to 10 us against 37 to 45 us (two runs), and the file was a sixth
+// smaller.  Pages of 8 and 16 KiB make the same commit write 18 and 33 MB to the log, 4 KiB 11 MB.
+//
+//     ISOTHERM_MEASURE=1 swift test -c release -Xswiftc -enable-testing --filter LayoutMeasurements
 enum CatalogueSchema {
     /// "ISOT": tells a catalogue from any other SQLite database.
     static var applicationIdentifier: UInt32 { 0x4953_4F54 }
