@@ -178,6 +178,10 @@ package final class ReferenceVolume {
     }
 
     private func addPatches(_ kind: Patch.Kind, offset: UInt64, byteCount: UInt64, order: UInt64) {
+        journal.trace(
+            "volume \(number) order \(order): \(kind) in blocks \(offset / 4096)..."
+                + "\((offset + byteCount - 1) / 4096)"
+        )
         var position = offset
         let end = offset + byteCount
         while position < end {

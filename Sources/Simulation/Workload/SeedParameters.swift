@@ -139,7 +139,7 @@ package struct SeedParameters: Sendable {
         configuration.hostRecordsInFlightMax = random.number(in: 1...4)
         let largest = requestByteCountMax / 4096 + 2
         configuration.buffers = [
-            BufferClass(blockCount: 2, count: configuration.requestCount * 2),
+            BufferClass(blockCount: 2, count: random.pick([8, 64, 400])),
             BufferClass(blockCount: max(largest / 2, 3), count: random.pick([4, 16])),
             BufferClass(blockCount: max(largest, 4), count: random.pick([2, 8])),
         ]
