@@ -17,7 +17,9 @@ extension LaneLoop {
         case .connection(let descriptor, let negotiation): adopt(descriptor, negotiation)
         case .catalogueAnswer(let answer): lane.answer(answer)
         case .inspect(let look): look(lane, statistics)
-        case .control(let begin, let whenFinished): beginControl(begin, whenFinished)
+        case .control(let begin, let whenFinished):
+            beginControl(begin) { _, finished in whenFinished(finished?.status ?? .shuttingDown) }
+        case .examine(let begin, let whenFinished): beginControl(begin, whenFinished)
         case .countConnections(let volume, let tell): tell(attached(to: volume).count)
         case .resize(let volume, let byteCount):
             for slot in attached(to: volume) { connections[slot].terms.byteCount = byteCount }
@@ -40,11 +42,11 @@ extension LaneLoop {
 
     private func beginControl(
         _ begin: @Sendable (Lane, UInt64) -> Void,
-        _ whenFinished: @escaping @Sendable (RequestStatus) -> Void
+        _ whenFinished: @escaping @Sendable (Lane, Finished?) -> Void
     ) {
-        guard !isStopping, lane.admits(.flush, byteCount: 0) else {
+        guard !isStopping, lane.admits(.extents, byteCount: 0) else {
             // The control side asks again; it never waits in the lane's way.
-            return whenFinished(.shuttingDown)
+            return whenFinished(lane, nil)
         }
         let index = controls.firstIndex { $0 == nil } ?? controls.count
         if index == controls.count { controls.append(nil) }
@@ -53,13 +55,13 @@ extension LaneLoop {
     }
 
     func finishControl(_ finished: Finished) {
-        lane.release(finished.token)
+        defer { lane.release(finished.token) }
         let index = Int(finished.context & ~RequestContext.controlBit)
         if finished.context == RequestContext.shutdown {
             isFinished = true
         } else if index < controls.count, let whenFinished = controls[index] {
             controls[index] = nil
-            whenFinished(finished.status)
+            whenFinished(lane, finished)
         }
     }
 

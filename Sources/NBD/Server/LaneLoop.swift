@@ -78,7 +78,7 @@ package final class LaneLoop: @unchecked Sendable {
     var acceptPauseEnd = Instant.never
     var statistics = ConnectionStatistics()
     /// Who waits for a request of the control side, by index.
-    var controls: [(@Sendable (RequestStatus) -> Void)?] = []
+    var controls: [(@Sendable (Lane, Finished?) -> Void)?] = []
 
     var isStopping = false
     var stopBegan = Instant(nanoseconds: 0)

@@ -17,6 +17,12 @@ package enum LaneMessage: Sendable {
         begin: @Sendable (Lane, UInt64) -> Void,
         whenFinished: @Sendable (RequestStatus) -> Void
     )
+    /// The same for a request whose answer has more than a status.  It is released when
+    /// `whenFinished` returns; nil when the lane takes no request now.
+    case examine(
+        begin: @Sendable (Lane, UInt64) -> Void,
+        whenFinished: @Sendable (Lane, Finished?) -> Void
+    )
     /// Tells how many connections a volume has.
     case countConnections(VolumeSlot, @Sendable (Int) -> Void)
     /// Gives the connections of a volume its new size.
