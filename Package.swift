@@ -65,7 +65,18 @@ let package = Package(
         ),
         module("NBD", "Units", "IO", "Catalogue", "Engine"),
         tests(of: "NBD", "Units", "IO", "Catalogue", "Engine"),
-        module("Control", "Units", "Format", "IO", "Catalogue", argumentParser, logging),
+        module(
+            "Control",
+            "Units",
+            "Format",
+            "IO",
+            "Policy",
+            "Catalogue",
+            "Engine",
+            "NBD",
+            argumentParser,
+            logging
+        ),
         .executableTarget(name: "isotherm", dependencies: ["Control"], swiftSettings: settings),
         tests(of: "Control", "Units", "Format", "IO", "Catalogue"),
     ]

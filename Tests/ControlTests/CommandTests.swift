@@ -1,48 +1,7 @@
 import Foundation
-import Synchronization
 import Testing
 
 @testable import Control
-
-/// Runs command lines with captured output in a home of their own.
-private final class CommandRun: Sendable {
-    let home: String
-    private let out = Mutex("")
-    private let messages = Mutex("")
-
-    init() {
-        home = NSTemporaryDirectory() + "/isotherm-command-" + UUID().uuidString
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: home) }
-
-    struct Outcome {
-        var status: Int32
-        var output: String
-        var errors: String
-    }
-
-    func callAsFunction(
-        _ arguments: String...,
-        ask: (@Sendable (String) -> String?)? = nil
-    ) -> Outcome {
-        out.withLock { $0 = "" }
-        messages.withLock { $0 = "" }
-        let console = Console(
-            output: { text in self.out.withLock { $0 += text } },
-            errorOutput: { text in self.messages.withLock { $0 += text } },
-            ask: ask,
-            width: 80,
-            home: home
-        )
-        let status = CommandLineTool.run(arguments, console: console)
-        return Outcome(
-            status: status,
-            output: out.withLock { $0 },
-            errors: messages.withLock { $0 }
-        )
-    }
-}
 
 @Suite struct CommandTests {
     @Test func `help is data and mistakes are messages`() {
@@ -129,6 +88,15 @@ private final class CommandRun: Sendable {
         #expect(run("pool", "destroy", "demo", "--dry-run").status == 0)
         #expect(run("pool", "destroy", "demo", ask: { _ in "demo" }).status == 0)
         #expect(run("pool", "status", "demo").status == 3)
+        // What holds something else is asked for.
+        let handle = try #require(FileHandle(forUpdatingAtPath: disk))
+        try handle.seek(toOffset: 1080)
+        try handle.write(contentsOf: Data([0x53, 0xEF]))
+        let unasked = run("pool", "create", "other", "--flash", flash, "--disk", disk)
+        #expect(unasked.status == 2 && unasked.output.contains("what it holds is lost"))
+        try handle.seek(toOffset: 1080)
+        try handle.write(contentsOf: Data([0, 0]))
+        try handle.close()
         // The superblocks are gone, so the devices can be used again.
         #expect(run("pool", "create", "other", "--flash", flash, "--disk", disk).status == 0)
         #expect(run("pool", "destroy", "other", "--yes", "--delete-files").status == 0)

@@ -92,10 +92,10 @@ import Testing
              "uris":["nbd://127.0.0.1:10809/tank/db01"],
              "devices":[{"name":"nvme0n1p2","role":"flash","state":"ONLINE",
                          "byteCount":429496729600,"segmentCount":51199,"freeSegmentCount":3072,
-                         "readErrorCount":0,"writeErrorCount":0,"model":null},
+                         "errorCount":0,"model":null},
                         {"name":"disk.img","role":"disk","state":"ONLINE",
                          "byteCount":8026393886720,"segmentCount":239199,"freeSegmentCount":72087,
-                         "readErrorCount":0,"writeErrorCount":3,"model":"hdd7200"}]}
+                         "errorCount":3,"model":"hdd7200"}]}
             """
         )
         let text = StatusText(width: 80).render(item)
@@ -107,9 +107,9 @@ import Testing
                   hits: 93.1 % of the bytes read since the pool was opened: ram 100 GiB, flash
                         800 GiB, disk 67 GiB
                 export: nbd://127.0.0.1:10809/tank/db01
-                config: NAME       TIER   STATE      SIZE  READ  WRITE  MODEL
-                        nvme0n1p2  flash  ONLINE  400 GiB     0      0  -
-                        disk.img   disk   ONLINE  7.3 TiB     0      3  hdd7200 (modelled)
+                config: NAME       TIER   STATE      SIZE   FREE  ERRORS  MODEL
+                        nvme0n1p2  flash  ONLINE  400 GiB   3072       0  -
+                        disk.img   disk   ONLINE  7.3 TiB  72087       3  hdd7200 (modelled)
 
                 """
         )

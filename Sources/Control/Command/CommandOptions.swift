@@ -44,7 +44,9 @@ struct ReadingOptions: ParsableArguments {
         let console = Console.current
         if json { return console.line(document.json.indented) }
         if columns == "help" { return console.output(table.help) }
-        let text = try table.render(document.items.map(Self.marked), self.table)
+        // Scripts get plain names, and the column `modelled` beside them.
+        let items = bare ? document.items : document.items.map(Self.marked)
+        let text = try table.render(items, self.table)
         if document.items.isEmpty && !bare { return console.message("none") }
         console.output(text)
     }
@@ -81,10 +83,17 @@ struct DestructionOptions: ParsableArguments {
     var yes = false
     @Flag(name: .long, help: "Do it although it is in use.")
     var force = false
+}
 
+/// Asks before something is lost.
+enum Confirmation {
     /// Returns when `object` may go: `--yes` was said, or its name was typed.
-    func confirm(_ verb: StaticName, _ object: String) throws(ControlError) {
-        if yes { return }
+    static func ask(
+        _ verb: StaticName,
+        _ object: String,
+        isGiven: Bool
+    ) throws(ControlError) {
+        if isGiven { return }
         guard let ask = Console.current.ask else {
             throw .needsConfirmation(verb: verb, object: object)
         }

@@ -45,7 +45,16 @@ struct PoolAccess {
         _ body: (any ControlService) throws(ControlError) -> Value
     ) throws(ControlError) -> Value {
         if client.isReachable { return try body(client) }
-        throw .daemonUnreachable(socket: directory.controlSocketPath, reason: "no daemon listens")
+        let service = try PoolService.open(directory, options: PoolService.Options())
+        let result: Value
+        do throws(ControlError) {
+            result = try body(service)
+        } catch {
+            try service.stop()
+            throw error
+        }
+        try service.stop()
+        return result
     }
 
     func perform(_ request: ControlRequest) throws(ControlError) -> JSONValue {

@@ -32,6 +32,8 @@ struct PoolCommand: ParsableCommand {
         var lanes: Int?
         @Flag(name: .long, help: "Print one JSON document.")
         var json = false
+        @Flag(name: .long, help: "Use devices although they hold something.")
+        var yes = false
         @OptionGroup var change: ChangeOptions
         @OptionGroup var place: PlaceOptions
 
@@ -52,7 +54,12 @@ struct PoolCommand: ParsableCommand {
                 console.output(creation.plan.text)
                 for warning in creation.plan.warnings { console.message("warning: " + warning) }
             }
-            if !change.dryRun { try creation.perform() }
+            if !change.dryRun {
+                if creation.plan.isDestructive {
+                    try Confirmation.ask("pool create", name.text, isGiven: yes)
+                }
+                try creation.perform()
+            }
             if json {
                 let document = Document(
                     schema: "pool.create",
@@ -101,6 +108,13 @@ struct PoolCommand: ParsableCommand {
                 Column("laneCount", "LANES", .count, "its lanes", yields: 2),
                 Column("directory", "DIRECTORY", .text, "where its catalogue is", yields: 3),
                 Column("identifier", "ID", .text, "its identity", isShown: false),
+                Column(
+                    "modelled",
+                    "MODELLED",
+                    .text,
+                    "whether a device of it is modelled",
+                    isShown: false
+                ),
             ]
         }
     }
@@ -152,7 +166,7 @@ struct PoolCommand: ParsableCommand {
                 throw ControlError.poolHasVolumes(name: name, count: destruction.volumeCount)
             }
             if self.destruction.dryRun { return }
-            try self.destruction.confirm("pool destroy", name)
+            try Confirmation.ask("pool destroy", name, isGiven: self.destruction.yes)
             try destruction.perform()
             console.line("destroyed pool \(name)")
         }

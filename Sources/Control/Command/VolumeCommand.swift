@@ -39,7 +39,9 @@ struct VolumeCommand: ParsableCommand {
                 "\(verb) volume \(path): \(ByteCountText.both(byteCount))"
                     + (answer["lane"]?.unsigned.map { ", lane \($0)" } ?? "")
             )
-            if let warning = answer["warning"]?.string { Console.current.message(warning) }
+            if let warning = answer["warning"]?.string {
+                Console.current.message("warning: " + warning)
+            }
         }
     }
 
@@ -109,6 +111,13 @@ struct VolumeCommand: ParsableCommand {
                     yields: 3
                 ),
                 Column("identifier", "ID", .text, "its identity", isShown: false),
+                Column(
+                    "modelled",
+                    "MODELLED",
+                    .text,
+                    "whether a device of the pool is modelled",
+                    isShown: false
+                ),
             ]
         }
     }
@@ -160,7 +169,13 @@ struct VolumeCommand: ParsableCommand {
                 console.line("what lies behind byte \(ByteCountText.grouped(byteCount)) is lost")
             }
             if destruction.dryRun { return }
-            if byteCount < before { try destruction.confirm("volume resize", path.description) }
+            if byteCount < before {
+                try Confirmation.ask(
+                    "volume resize",
+                    path.description,
+                    isGiven: destruction.yes
+                )
+            }
             _ = try service.answer(request(false))
             console.line("resized volume \(path)")
         }
@@ -204,7 +219,11 @@ struct VolumeCommand: ParsableCommand {
                     + ByteCountText.both(freed)
             )
             if destruction.dryRun { return }
-            try destruction.confirm("volume destroy", path.description)
+            try Confirmation.ask(
+                "volume destroy",
+                path.description,
+                isGiven: destruction.yes
+            )
             _ = try service.answer(request(false))
             console.line("destroyed volume \(path)")
         }

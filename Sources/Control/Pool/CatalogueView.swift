@@ -76,8 +76,7 @@ final class CatalogueView: ControlService {
                 state: isThere ? "OFFLINE" : "UNAVAIL",
                 freeSegmentCount: UInt64(row.segmentCount)
                     - UInt64(used.count { $0.device == row.index }),
-                readErrorCount: nil,
-                writeErrorCount: nil
+                errorCount: nil
             )
         }
         var figures = PoolFigures(

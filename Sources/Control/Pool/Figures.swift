@@ -27,8 +27,8 @@ struct DeviceFigures {
     var row: DeviceRow
     var state: String
     var freeSegmentCount: UInt64?
-    var readErrorCount: UInt64?
-    var writeErrorCount: UInt64?
+    /// Failed operations since the pool was opened; nil when it is not open.
+    var errorCount: UInt64?
 
     var json: JSONValue {
         [
@@ -38,8 +38,7 @@ struct DeviceFigures {
             "segmentByteCount": .count(row.segmentByteCount),
             "segmentCount": .count(row.segmentCount),
             "freeSegmentCount": .count(orNull: freeSegmentCount),
-            "readErrorCount": .count(orNull: readErrorCount),
-            "writeErrorCount": .count(orNull: writeErrorCount), "model": .text(orNull: row.model),
+            "errorCount": .count(orNull: errorCount), "model": .text(orNull: row.model),
             "modelled": .boolean(row.model != nil),
         ]
     }
@@ -73,6 +72,8 @@ struct PoolFigures {
     var state = "ONLINE"
     var reasons: [Reason] = []
     var catalogueByteCount: UInt64?
+    /// By role; nil where the devices' own figures tell it.
+    var usedSegmentCounts: [DeviceRole: UInt64]?
     var live: Live?
 
     init(
@@ -134,10 +135,14 @@ struct PoolFigures {
 
     private func tier(_ role: DeviceRole) -> JSONValue {
         let tier = devices.filter { $0.row.role == role }
-        let used = tier.reduce(UInt64(0)) { sum, device in
-            let count = UInt64(device.row.segmentCount) - (device.freeSegmentCount ?? 0)
-            return sum + count * device.row.segmentByteCount
+        // Devices of a role have segments of one size, or nearly: the mean is taken.
+        let segmentCount = tier.reduce(UInt64(0)) { $0 + UInt64($1.row.segmentCount) }
+        let byteCount = tier.reduce(UInt64(0)) {
+            $0 + UInt64($1.row.segmentCount) * $1.row.segmentByteCount
         }
+        let free = tier.reduce(UInt64(0)) { $0 + ($1.freeSegmentCount ?? 0) }
+        let usedCount = usedSegmentCounts?[role] ?? (segmentCount - min(free, segmentCount))
+        let used = segmentCount == 0 ? 0 : byteCount / segmentCount * usedCount
         return [
             "byteCount": .count(tier.reduce(UInt64(0)) { $0 + $1.row.byteCount }),
             "usedByteCount": .count(used),

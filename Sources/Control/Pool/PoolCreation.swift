@@ -14,7 +14,7 @@ internal import Units
 /// off leaves a pool that can only be destroyed, and no data that anybody was promised.  After an
 /// error all of it is taken back.
 package struct PoolCreation {
-    package let plan: PoolPlan
+    package private(set) var plan: PoolPlan
     private let directory: String?
     private let home: String
 
@@ -46,7 +46,7 @@ package struct PoolCreation {
     package var directoryPath: String { directory ?? home + "/pools/" + plan.name.text }
 
     /// What may not be used is refused before anything is made.
-    private func refuseTaken() throws(ControlError) {
+    private mutating func refuseTaken() throws(ControlError) {
         let known = try ControlError.converting { () throws(CatalogueError) in
             try PoolDirectory.list(home: home)
         }
@@ -61,8 +61,9 @@ package struct PoolCreation {
         guard FileSize.of(place.cataloguePath) == nil else {
             throw .directoryInUse(path: directoryPath)
         }
-        for device in plan.devices where !device.isNew {
-            _ = try openUnowned(device.path)
+        for index in plan.devices.indices where !plan.devices[index].isNew {
+            let file = try openUnowned(plan.devices[index].path)
+            plan.devices[index].holdsData = try PoolDevices.holdsData(file)
         }
     }
 

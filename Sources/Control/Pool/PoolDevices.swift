@@ -27,6 +27,27 @@ enum PoolDevices {
         }
     }
 
+    /// Whether the first or the last MiB has anything but zeros: file systems, partition tables and
+    /// volume groups leave their marks there.
+    static func holdsData(_ file: DeviceFile) throws(ControlError) -> Bool {
+        let room = Arena(byteCount: 1 << 20, isPopulated: false)
+        let byteCount = min(UInt64(room.region.byteCount), file.byteCount)
+        for offset in [0, file.byteCount - byteCount] {
+            let region = room.region[0..<Int(byteCount)]
+            do throws(DeviceError) {
+                try file.read(into: region, at: offset)
+            } catch {
+                throw ControlError(error)
+            }
+            let bytes = region.bytes
+            for index in stride(from: 0, to: bytes.byteCount, by: 8)
+            where unsafe bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self) != 0 {
+                return true
+            }
+        }
+        return false
+    }
+
     /// Opens and locks every device of the pool, in the order of their indexes.
     ///
     /// Each must be who the catalogue says: its superblock names it, its pool and its division.

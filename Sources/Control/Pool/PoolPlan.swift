@@ -12,6 +12,8 @@ package struct PoolPlan: Equatable, Sendable {
         package var segmentByteCount: UInt32
         package var segmentCount: UInt32
         package var model: DeviceModel
+        /// It is there and its first or last MiB is not all zeros: something may be lost.
+        package var holdsData = false
     }
 
     package var name: ObjectName
@@ -133,6 +135,9 @@ package struct PoolPlan: Equatable, Sendable {
         return wanted
     }
 
+    /// Something that is there may be lost.
+    package var isDestructive: Bool { devices.contains(where: \.holdsData) }
+
     package var isModelled: Bool { devices.contains { $0.model != .none } }
 
     package func byteCount(_ role: DeviceRole) -> UInt64 {
@@ -176,6 +181,7 @@ package struct PoolPlan: Equatable, Sendable {
                         "segmentByteCount": .count(device.segmentByteCount),
                         "segmentCount": .count(device.segmentCount),
                         "model": device.model == .none ? .null : .text("\(device.model)"),
+                        "holdsData": .boolean(device.holdsData),
                         "modelled": .boolean(device.model != .none),
                     ]
                 }
@@ -189,7 +195,9 @@ package struct PoolPlan: Equatable, Sendable {
         devices.map { device in
             let mark = device.model == .none ? "" : ", \(device.model) (modelled)"
             return "\(device.role) \(device.path): "
-                + (device.isNew ? "new file, " : "used whole, ")
+                + (device.isNew
+                    ? "new file, "
+                    : device.holdsData ? "used whole, what it holds is lost, " : "used whole, ")
                 + ByteCountText.both(device.byteCount)
                 + ", \(device.segmentCount) segments of "
                 + ByteCountText.short(UInt64(device.segmentByteCount)) + mark + "\n"

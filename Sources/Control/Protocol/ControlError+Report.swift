@@ -284,6 +284,13 @@ extension ControlError {
                 "user \(user) may not control this pool",
                 "run it as the pool's owner or as root"
             )
+        case .recovery(let pool, let finding):
+            .init(
+                "recovery",
+                .failed,
+                "the pool '\(pool)' cannot be opened: \(finding)",
+                "nothing was changed; 'isotherm inspect' shows the devices"
+            )
         case .shuttingDown(let pool):
             .init("shutting_down", .failed, "the pool '\(pool)' is being closed", "try again later")
         case .noSpace(let pool):

@@ -64,6 +64,8 @@ package enum ControlError: Error, Equatable, Sendable {
     case protocolViolation(fact: StaticName)
     case unknownCommand(name: String)
     case notForThisUser(user: UInt32)
+    /// The log cannot be replayed.
+    case recovery(pool: String, finding: String)
     case shuttingDown(pool: String)
     case noSpace(pool: String)
     case readOnly(pool: String)

@@ -90,7 +90,12 @@ package final class ControlServer: Sendable {
         threads.enter()
         let passed = Passed(connection)
         let thread = Thread { [self] in
-            if let connection = passed.take() { converse(connection) }
+            if let connection = passed.take() {
+                converse(connection)
+                // Forgotten before it is closed: its number may then belong to another one.
+                state.withLock { _ = $0.connections.remove(descriptor) }
+                _ = consume connection
+            }
             threads.leave()
         }
         thread.name = "control-client"
@@ -107,10 +112,7 @@ package final class ControlServer: Sendable {
         func take() -> LocalSocket? { place.withLock { $0.socket.take() } }
     }
 
-    private func converse(_ connection: consuming LocalSocket) {
-        // Forgotten before it is closed: its number may then belong to another connection.
-        let descriptor = connection.rawDescriptor
-        defer { state.withLock { _ = $0.connections.remove(descriptor) } }
+    private func converse(_ connection: borrowing LocalSocket) {
         var reader = LineReader()
         while true {
             switch reader.next(from: connection, secondsMax: limits.idleSeconds) {

@@ -52,13 +52,15 @@ package struct ExplainText: Sendable {
     }
 
     private func heat(_ item: JSONValue) -> String {
-        let level = item["heatLevel"]?.unsigned ?? 0
-        return "heat level \(level) of 7 (\(Self.words[Int(min(level, 7))]))"
-    }
-
-    private static var words: [String] {
-        [
-            "not touched lately", "cold", "cool", "lukewarm", "warm", "warmer", "hot", "very hot",
-        ]
+        func rate(_ name: String) -> String {
+            ChunkExplanation.text(Float(item[name]?.number ?? 0))
+        }
+        let score = Int(((item["heat"]?.number ?? 0) * 100).rounded())
+        let hundredths = (score % 100 < 10 ? "0" : "") + "\(score % 100)"
+        let touch = item["secondsSinceTouch"]?.unsigned.map {
+            "last touched \(TimeText.duration(seconds: $0)) ago"
+        }
+        return "heat \(score / 100).\(hundredths): \(rate("readsPerHour")) reads/h, "
+            + "\(rate("writesPerHour")) writes/h, \(touch ?? "never touched")"
     }
 }

@@ -21,8 +21,12 @@ package struct StatusText: Sendable {
                 yields: 2
             ),
             Column("freeSegmentCount", "FREE", .count, "segments that hold nothing", yields: 1),
-            Column("readErrorCount", "READ", .count, "failed reads since the pool was opened"),
-            Column("writeErrorCount", "WRITE", .count, "failed writes since then"),
+            Column(
+                "errorCount",
+                "ERRORS",
+                .count,
+                "failed operations since the pool was opened"
+            ),
             Column("model", "MODEL", .text, "the drive that it is delayed to behave like"),
             Column("path", "PATH", .text, "where it was found", isShown: false),
         ]

@@ -1,0 +1,288 @@
+internal import Catalogue
+internal import Engine
+internal import Format
+internal import IO
+internal import NBD
+internal import Synchronization
+internal import Units
+
+/// A pool that this process has open: devices, catalogue, and a thread for each lane.
+///
+/// Opened in this order:
+///
+///     1. The catalogue, with the directory's lock: no other process opens the pool from here on.
+///     2. The devices, each locked, each checked to be the one that the catalogue names.
+///     3. A flush of every device: what recovery reads cannot be taken back by a later power cut.
+///     4. The next incarnation, durable in the catalogue, before anything carries its number.
+///     5. Recovery, which only reads.
+///     6. The lanes' threads, then clients.
+///
+/// Stopped in the opposite order; each step is safe to be cut off by a crash.
+final class OpenPool: Sendable {
+    let row: PoolRow
+    let devices: [DeviceRow]
+    let engine: Pool
+    let state: ServerState
+    let catalogue: CatalogueService
+    let report: RecoveryReport
+    let incarnation: UInt32
+    /// Volumes as recovery found them.
+    let volumes: [(slot: VolumeSlot, row: VolumeRow)]
+    private let lanes: [Lane]
+    private let drivers: [LaneDriver]
+    private let threads: [JoinableThread]
+
+    struct Options: Sendable {
+        var limits = ServerLimits()
+        /// Sockets that clients connect to; the first lane accepts.
+        var listeners: [ListeningSocket] = []
+        /// Memory is faulted in at the start, for a pool that is going to serve.
+        var isPopulated = false
+    }
+
+    init(_ opened: Catalogue, options: Options) throws(ControlError) {
+        row = opened.pool
+        devices = opened.devices.sorted { $0.index < $1.index }
+        let files = try PoolDevices.open(devices, of: row)
+        for file in files {
+            do throws(DeviceError) {
+                try file.flush()
+            } catch {
+                throw ControlError(error)
+            }
+        }
+        let recovered = try Self.recover(opened, files, isPopulated: options.isPopulated)
+        engine = recovered.pool
+        lanes = recovered.lanes
+        report = recovered.report
+        incarnation = recovered.pool.incarnation
+        volumes = recovered.lanes.flatMap(\.volumeList)
+        let state = try Self.makeState(laneCount: lanes.count, limits: options.limits)
+        self.state = state
+        let service = CatalogueService(opened) { lane, answer in
+            let isTaken = state.send(.catalogueAnswer(answer), to: lane)
+            invariant(isTaken, "a lane's mailbox has room for every answer of the catalogue")
+        }
+        catalogue = service
+        let models = Self.models(devices)
+        var drivers: [LaneDriver] = []
+        var threads: [JoinableThread] = []
+        do throws(ControlError) {
+            for lane in lanes {
+                let (driver, thread) = try Self.start(
+                    lane,
+                    files,
+                    models,
+                    state,
+                    service,
+                    listeners: lane.index == LaneIndex(0) ? options.listeners : []
+                )
+                drivers.append(driver)
+                threads.append(thread)
+            }
+        } catch {
+            for index in threads.indices { state.send(.stop, to: LaneIndex(UInt16(index))) }
+            for thread in threads { thread.join() }
+            throw error
+        }
+        self.drivers = drivers
+        self.threads = threads
+    }
+
+    /// What a device has done for one lane.  To be called on that lane's thread alone.
+    func statistics(of device: DeviceIndex, on lane: LaneIndex) -> DeviceStatistics {
+        drivers[Int(lane.rawValue)].driver.statistics(of: device)
+    }
+
+    /// Answers what clients have asked, ends them, commits a last checkpoint of every lane, closes
+    /// the catalogue.  Returns whether every lane could save all it knows.
+    func stop() throws(ControlError) -> Bool {
+        state.exports.stop()
+        for lane in lanes {
+            while !state.send(.stop, to: lane.index) { Clock.pause(milliseconds: 1) }
+        }
+        for thread in threads { thread.join() }
+        // The threads have ended: their lanes can be looked at.
+        let isSaved = lanes.allSatisfy { !$0.isReadOnly }
+        try ControlError.converting { () throws(CatalogueError) in try catalogue.close() }
+        return isSaved
+    }
+
+    // MARK: Opening
+
+    private static func recover(
+        _ catalogue: Catalogue,
+        _ files: [DeviceFile],
+        isPopulated: Bool
+    ) throws(ControlError) -> (pool: Pool, lanes: [Lane], report: RecoveryReport) {
+        let (incarnation, contents) = try ControlError.converting {
+            () throws(CatalogueError) in
+            (try catalogue.beginIncarnation(), try catalogue.contents())
+        }
+        var random = RandomSource()
+        var configuration = LaneConfiguration()
+        configuration.isPopulated = isPopulated
+        let devices = catalogue.devices.sorted { $0.index < $1.index }
+        let opening = PoolOpening(
+            identifier: catalogue.pool.identifier,
+            laneCount: Int(catalogue.pool.laneCount),
+            devices: devices.map { device in
+                DeviceGeometry(
+                    index: device.index,
+                    role: device.role,
+                    segmentBlockCount: Int(device.segmentByteCount) / Geometry.blockByteCount,
+                    segmentCount: Int(device.segmentCount)
+                )
+            },
+            deviceIdentifiers: devices.map(\.identifier),
+            contents: contents,
+            incarnation: incarnation,
+            configuration: configuration,
+            randomSeed: random.next(),
+            wallSeconds: WallClock.seconds
+        )
+        do throws(RecoveryError) {
+            return try opening.open(
+                from: DeviceSource(files: files, catalogue: catalogue),
+                now: Clock.now()
+            )
+        } catch {
+            throw .recovery(pool: catalogue.pool.name, finding: RecoveryText.of(error))
+        }
+    }
+
+    private static func makeState(
+        laneCount: Int,
+        limits: ServerLimits
+    ) throws(ControlError) -> ServerState {
+        var mailboxes: [Mailbox<LaneMessage>] = []
+        for _ in 0..<laneCount {
+            do throws(MailboxError) {
+                mailboxes.append(try Mailbox(capacity: ServerState.mailboxCapacity))
+            } catch {
+                throw .system(what: "mailbox", reason: "\(error)")
+            }
+        }
+        return ServerState(mailboxes: mailboxes, limits: limits)
+    }
+
+    /// A model for each device that has one, shared by all lanes.
+    private static func models(_ devices: [DeviceRow]) -> [ModelledDisk?] {
+        devices.map { device in
+            device.model.map { _ in
+                ModelledDisk(profile: .hdd7200(byteCount: device.byteCount))
+            }
+        }
+    }
+
+    private static func start(
+        _ lane: Lane,
+        _ files: [DeviceFile],
+        _ models: [ModelledDisk?],
+        _ state: ServerState,
+        _ catalogue: CatalogueService,
+        listeners: [ListeningSocket]
+    ) throws(ControlError) -> (LaneDriver, JoinableThread) {
+        let ring: Ring
+        do throws(RingError) {
+            ring = try Ring(submissionEntries: 1024, completionEntries: 8192)
+        } catch {
+            throw .system(what: "io_uring", reason: "\(error)")
+        }
+        let driver = RingDriver(ring: ring)
+        for (index, file) in files.enumerated() {
+            driver.attach(file, as: DeviceIndex(UInt8(index)), model: models[index])
+        }
+        let index = lane.index
+        let loop = LaneLoop(
+            lane: lane,
+            ring: ring,
+            driver: driver,
+            shared: state,
+            listeners: listeners,
+            askCatalogue: { request in catalogue.submit(request, from: index) }
+        )
+        let thread = try JoinableThread(name: "lane-\(index.rawValue)") { loop.run() }
+        return (LaneDriver(driver: driver), thread)
+    }
+}
+
+/// A lane's driver, to be read by what the lane's own thread runs for the control side.
+struct LaneDriver: @unchecked Sendable {
+    // Sendable because it is only looked at on the lane's thread, which owns the driver.
+    let driver: RingDriver
+}
+
+/// A thread that can be kept in a list and joined once.
+final class JoinableThread: Sendable {
+    private struct Place: ~Copyable {
+        var thread: WorkThread?
+    }
+    private let place: Mutex<Place>
+
+    init(name: String, body: @escaping @Sendable () -> Void) throws(ControlError) {
+        do throws(WorkThreadError) {
+            place = Mutex(Place(thread: try WorkThread(name: name, body: body)))
+        } catch {
+            throw .system(what: "thread", reason: "\(error)")
+        }
+    }
+
+    func join() {
+        guard let thread = place.withLock({ $0.thread.take() }) else { return }
+        thread.join()
+    }
+}
+
+/// What recovery reads from: the devices themselves, and the catalogue.
+private struct DeviceSource: RecoverySource {
+    let files: [DeviceFile]
+    let catalogue: Catalogue
+
+    func read(_ device: DeviceIndex, block: UInt64, into region: BufferRegion) -> Bool {
+        do throws(DeviceError) {
+            try files[Int(device.rawValue)].read(
+                into: region,
+                at: block * UInt64(Geometry.blockByteCount)
+            )
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    func load(_ key: LeafKey) throws(RecoveryError) -> StoredLeaf {
+        do throws(CatalogueError) {
+            return try catalogue.load(key)
+        } catch {
+            throw .catalogue(error.description)
+        }
+    }
+}
+
+/// Why a pool cannot be opened, in words.
+enum RecoveryText {
+    static func of(_ error: RecoveryError) -> String {
+        switch error {
+        case .segmentOutside(let address):
+            "the catalogue names segment \(address.index.rawValue) of device "
+                + "\(address.device.rawValue), which does not exist"
+        case .segmentUnreadable(let address):
+            "segment \(address.index.rawValue) of device \(address.device.rawValue) cannot be read"
+        case .unknownLane(let lane):
+            "the catalogue names lane \(lane.rawValue), which does not exist"
+        case .unknownTree(let tree):
+            "the catalogue holds leaves of the unknown tree \(tree.rawValue)"
+        case .recordLost(let lane, let number, let segment):
+            "record \(number.rawValue) of lane \(lane.rawValue) was durable and is damaged, header "
+                + "and tail"
+                + (segment.map {
+                    " (device \($0.device.rawValue), segment \($0.index.rawValue))"
+                } ?? "")
+        case .leafDamaged(let key): "leaf \(key.tree.rawValue):\(key.index) is damaged"
+        case .mapTooSmall(let leafCount):
+            "the log changes \(leafCount) leaves, more than the memory for the map holds"
+        case .catalogue(let text): text
+        }
+    }
+}

@@ -1,0 +1,179 @@
+import Catalogue
+import Foundation
+import Testing
+
+@testable import Control
+
+/// Pools on real files and rings, with the command line as their user: with a daemon, without one,
+/// and after a daemon that was not stopped in order.
+@Suite(.serialized) struct PoolServiceTests {
+    private let run = CommandRun()
+    private var flash: String { run.home + "/flash.img" }
+    private var disk: String { run.home + "/disk.img" }
+
+    init() throws {
+        try FileManager.default.createDirectory(
+            atPath: run.home,
+            withIntermediateDirectories: true
+        )
+        let made = run(
+            "pool",
+            "create",
+            "demo",
+            "--flash",
+            flash + ":64MiB",
+            "--disk",
+            disk + ":128MiB,model=hdd7200",
+            "--lanes",
+            "1"
+        )
+        try #require(made.status == 0, "\(made.errors)")
+    }
+
+    private var directory: PoolDirectory {
+        PoolDirectory(name: "demo", path: run.home + "/pools/demo")
+    }
+
+    /// A daemon without its signals, on a thread of this process.
+    private func serve() throws -> (service: PoolService, server: ControlServer) {
+        var options = PoolService.Options()
+        options.socketPath = run.home + "/nbd.sock"
+        options.addresses = [ListenAddress(host: "127.0.0.1", port: 0)]
+        let service = try PoolService.open(directory, options: options)
+        let server = try ControlServer(path: directory.controlSocketPath, service: service)
+        server.start()
+        return (service, server)
+    }
+
+    @Test func `volumes live through commands that open the pool themselves`() throws {
+        let made = run("volume", "create", "demo/a", "48MiB")
+        #expect(made.status == 0, "\(made.errors)")
+        #expect(made.output == "created volume demo/a: 48 MiB = 50,331,648 bytes, lane 0\n")
+        #expect(run("volume", "create", "demo/a", "1MiB").status == 2)
+        #expect(run("volume", "create", "demo/b", "1GiB", "--dry-run").status == 0)
+        #expect(run("volume", "list", "-H", "-o", "name").output == "demo/a\n")
+        #expect(run("volume", "list", "demo/b").status == 3)
+
+        #expect(run("volume", "resize", "demo/a", "64MiB").status == 0)
+        let sizes = run("volume", "list", "demo/a", "-H", "-p", "-o", "name,byteCount,state")
+        #expect(sizes.output == "demo/a\t67108864\tOFFLINE\n")
+        #expect(run("volume", "resize", "demo/a", "32MiB").status == 2)
+        #expect(run("volume", "resize", "demo/a", "32MiB", "--yes").status == 0)
+
+        let heat = run("heat", "demo/a")
+        #expect(heat.status == 0 && heat.output.contains("0 MiB to 32 MiB: hole"), "\(heat)")
+        let explained = run("explain", "demo/a@+1MiB")
+        #expect(explained.status == 0 && explained.output.contains("chunk 16 of demo/a"))
+        #expect(run("explain", "demo/a@+32MiB").status == 3)
+
+        #expect(run("pool", "destroy", "demo", "--yes").status == 2)
+        #expect(run("volume", "destroy", "demo/a").status == 2)
+        #expect(run("volume", "destroy", "demo/a", "--dry-run").status == 0)
+        #expect(run("volume", "destroy", "demo/a", "--yes").status == 0)
+        #expect(run("volume", "list", "-H", "-o", "name").output == "")
+        #expect(run("volume", "destroy", "demo/a", "--yes").status == 3)
+    }
+
+    @Test func `a daemon answers the same commands`() throws {
+        let (service, server) = try serve()
+        #expect(run("volume", "create", "demo/a", "48MiB").status == 0)
+        let status = run("status", "demo")
+        #expect(status.status == 0 && status.output.contains("state: ONLINE"))
+        let port = try #require(service.endpoints.addresses.first?.port)
+        #expect(port != 0)
+        #expect(status.output.contains("export: nbd://127.0.0.1:\(port)/demo/a"))
+        #expect(status.output.contains("hdd7200 (modelled)"))
+        let json = try JSONReader.read(run("status", "--json").output)
+        let item = try #require(json["items"]?.items?.first)
+        #expect(item["served"]?.isTrue == true)
+        #expect(item[path: "space.promisedByteCount"]?.unsigned == 48 << 20)
+        #expect(
+            run("volume", "list", "-H", "-o", "name,state,clientCount,modelled").output
+                == "demo/a\tONLINE\t0\tyes\n"
+        )
+        #expect(run("heat", "demo/a", "--json").output.contains("isotherm.heat/1"))
+        #expect(run("explain", "demo/a:chunk3", "--json").output.contains("isotherm.explain/1"))
+
+        // Nobody else opens the pool, and it cannot be destroyed under the daemon.
+        let error = #expect(throws: ControlError.self) {
+            try PoolService.open(directory, options: PoolService.Options())
+        }
+        #expect(error?.report.status == .refused)
+        #expect(run("pool", "destroy", "demo", "--yes", "--force").status == 2)
+        #expect(
+            run("pool", "create", "other", "--flash", flash, "--disk", disk).status == 2
+        )
+
+        #expect(run("volume", "destroy", "demo/a", "--yes").status == 0)
+        server.stop()
+        try service.stop()
+        #expect(run("status", "demo").status == 4)
+        #expect(run("pool", "status", "demo").output.contains("OFFLINE"))
+    }
+
+    @Test func `requests over the socket are checked like those of the command line`() throws {
+        let (service, server) = try serve()
+        defer {
+            server.stop()
+            try? service.stop()
+        }
+        let client = ControlClient(path: directory.controlSocketPath)
+        let refused: [ControlRequest] = [
+            .init("volume.create"), .init("volume.create", ["volume": "../x", "byteCount": 4096]),
+            .init("volume.create", ["volume": "x", "byteCount": 1]),
+            .init("volume.create", ["volume": "x", "byteCount": -1]),
+            .init("volume.create", ["volume": "x", "byteCount": .count(UInt64.max)]),
+            .init("volume.resize", ["volume": "x", "byteCount": 4096]),
+            .init("volume.destroy", ["volume": .text(String(repeating: "x", count: 100_000))]),
+            .init("heat", ["volume": "x", "lines": .count(UInt64.max)]), .init("explain"),
+        ]
+        for request in refused {
+            #expect(throws: ControlError.self) { try client.answer(request) }
+        }
+        let made = try client.answer(
+            .init("volume.create", ["volume": "x", "byteCount": 1_048_576])
+        )
+        #expect(made["uris"]?.items?.count == 2)
+        #expect(throws: Never.self) {
+            try client.answer(.init("heat", ["volume": "x", "lines": .count(UInt64.max)]))
+        }
+    }
+
+    @Test func `a device that is not the pool's is refused`() throws {
+        #expect(run("volume", "create", "demo/a", "1MiB").status == 0)
+        let (away, other) = (flash + ".away", run.home + "/other.img")
+        try FileManager.default.moveItem(atPath: flash, toPath: away)
+        let missing = run("volume", "create", "demo/b", "1MiB")
+        #expect(missing.status == 3 && missing.errors.contains(flash))
+        #expect(run("pool", "status", "demo").output.contains("UNAVAIL"))
+
+        let made = run(
+            "pool",
+            "create",
+            "other",
+            "--flash",
+            flash + ":64MiB",
+            "--disk",
+            other + ":128MiB"
+        )
+        #expect(made.status == 0)
+        let mismatch = run("volume", "create", "demo/b", "1MiB")
+        #expect(mismatch.status == 2 && mismatch.errors.contains("is not the pool's device"))
+
+        try FileManager.default.removeItem(atPath: flash)
+        try FileManager.default.moveItem(atPath: away, toPath: flash)
+        #expect(run("volume", "create", "demo/b", "1MiB").status == 0)
+    }
+
+    @Test func `two damaged superblocks open the device and are written anew`() throws {
+        let handle = try #require(FileHandle(forUpdatingAtPath: flash))
+        for offset: UInt64 in [0, 64 << 10] {
+            try handle.seek(toOffset: offset)
+            try handle.write(contentsOf: Data(repeating: 0xFF, count: 4096))
+        }
+        try handle.close()
+        #expect(run("inspect", flash).output.contains("no superblock"))
+        #expect(run("volume", "create", "demo/a", "1MiB").status == 0)
+        #expect(!run("inspect", flash).output.contains("no superblock"))
+    }
+}
