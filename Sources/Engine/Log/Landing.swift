@@ -141,7 +141,7 @@ extension Lane {
     }
 
     /// The newest record that holds an entry; zero before the first.
-    private var lastAppendedRecord: RecordNumber {
+    var lastAppendedRecord: RecordNumber {
         if openHostRecord >= 0 && records[openHostRecord].entryCount > 0 {
             return records[openHostRecord].number
         }

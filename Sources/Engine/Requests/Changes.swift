@@ -130,14 +130,11 @@ extension Lane {
         attemptChange(request)
     }
 
-    /// A change of nothing is done, but a durable one still waits for what came before it.
+    /// A change of nothing writes nothing, but what it found may be the work of a change that has
+    /// not landed: it is answered with the newest record.
     private func finishEmptyChange(_ request: Int) {
-        requests[request].record =
-            host.nextNumber == RecordNumber(1)
-            ? RecordNumber(0) : RecordNumber(host.nextNumber.rawValue - 1)
-        guard requests[request].isDurable else { return finish(request, .done) }
-        requests[request].phase = .logged
-        waitForFlush(request)
+        requests[request].record = lastAppendedRecord
+        finishWithRecord(request)
     }
 
     // MARK: Waiting and going on
@@ -237,6 +234,8 @@ extension Lane {
         switch leafOutcome {
         case .ready(let leaves):
             if leaves.isVacantTrim {
+                // That there is nothing may be the work of a change that has not landed.
+                requests[request].record = lastAppendedRecord
                 requests[request].progress += UInt64(byteCount)
                 return .appended
             }
@@ -293,24 +292,22 @@ extension Lane {
             requests[request].buffer = -1
         }
         // A trim of nothing appended nothing.
-        if slot.record == RecordNumber(0) || slot.record <= landedThrough {
-            return finishEmptyOrLanded(request)
-        }
-        requests[request].phase = .logged
-        guard openHostRecord >= 0, records[openHostRecord].number == slot.record else {
-            // Its last part was appended in an earlier turn: the record is on its way.
-            for record in hostQueue where records[record].number == slot.record {
-                return append(request, to: &records[record].requests)
-            }
-            invariantFailed("a record is queued until it has landed", file: #fileID, line: #line)
-        }
-        append(request, to: &records[openHostRecord].requests)
+        if slot.record == RecordNumber(0) { return finishEmptyChange(request) }
+        finishWithRecord(request)
     }
 
-    private func finishEmptyOrLanded(_ request: Int) {
-        if requests[request].record == RecordNumber(0) { return finishEmptyChange(request) }
-        guard requests[request].isDurable else { return finish(request, .done) }
+    /// Answers a change when the record that it names has landed, or is durable if it asks for that.
+    private func finishWithRecord(_ request: Int) {
+        let number = requests[request].record
+        if number <= landedThrough {
+            guard requests[request].isDurable else { return finish(request, .done) }
+            requests[request].phase = .logged
+            return waitForFlush(request)
+        }
         requests[request].phase = .logged
-        waitForFlush(request)
+        for record in hostQueue.reversed() where records[record].number == number {
+            return append(request, to: &records[record].requests)
+        }
+        invariantFailed("a record is queued until it has landed", file: #fileID, line: #line)
     }
 }
