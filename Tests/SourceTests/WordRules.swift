@@ -9,7 +9,9 @@ enum WordRules {
     }
 
     /// Names that are not ours to choose.
-    private static var foreignNames: Set<Substring> { ["FileManager", "setEventHandler"] }
+    private static var foreignNames: Set<Substring> {
+        ["FileManager", "LogHandler", "setEventHandler"]
+    }
 
     /// Parts of the text of one line of code, and why each is not wanted.
     private static var constructs: [(text: String, reason: String)] {

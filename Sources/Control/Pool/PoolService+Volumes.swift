@@ -94,7 +94,7 @@ extension PoolService {
     /// Takes the end of a volume away from its clients, then trims it: nothing that a client can
     /// still write lies behind the new size.
     private func cut(
-        _ entry: VolumeTable.Entry,
+        _ entry: VolumeTable.Item,
         to row: VolumeRow
     ) throws(ControlError) {
         let slot = entry.slot

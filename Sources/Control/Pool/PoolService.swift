@@ -180,7 +180,7 @@ package final class PoolService: ControlService {
         )
     }
 
-    func volume(_ name: String) throws(ControlError) -> VolumeTable.Entry {
+    func volume(_ name: String) throws(ControlError) -> VolumeTable.Item {
         guard let entry = volumes.withLock({ $0[name] }) else {
             throw .volumeMissing(path: "\(directory.name)/\(name.prefix(128))")
         }
@@ -204,23 +204,23 @@ package final class PoolService: ControlService {
 
 /// The live volumes of an open pool, by name.
 struct VolumeTable {
-    struct Entry: Sendable {
+    struct Item: Sendable {
         var row: VolumeRow
         var slot: VolumeSlot
     }
 
-    private var entries: [String: Entry] = [:]
+    private var entries: [String: Item] = [:]
     private let incarnation: UInt32
     private var treeCount: UInt32 = 0
 
     init(incarnation: UInt32) { self.incarnation = incarnation }
 
-    var all: [Entry] { entries.values.sorted { $0.row.name < $1.row.name } }
+    var all: [Item] { entries.values.sorted { $0.row.name < $1.row.name } }
 
-    subscript(name: String) -> Entry? { entries[name] }
+    subscript(name: String) -> Item? { entries[name] }
 
     mutating func insert(_ row: VolumeRow, _ slot: VolumeSlot) {
-        entries[row.name] = Entry(row: row, slot: slot)
+        entries[row.name] = Item(row: row, slot: slot)
     }
 
     mutating func remove(_ name: String) { entries[name] = nil }

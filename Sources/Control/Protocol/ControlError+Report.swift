@@ -24,7 +24,8 @@ package struct ErrorReport: Equatable, Sendable {
 /// The one place that turns an error into words and an exit status.
 extension ControlError {
     package var report: ErrorReport {
-        reportOfInput ?? reportOfDevice ?? reportOfObject ?? reportOfFailure
+        reportOfInput ?? reportOfPart ?? reportOfPlan ?? reportOfDevice ?? reportOfObject
+            ?? reportOfRefusal ?? reportOfTalk ?? reportOfFailure
     }
 
     private var reportOfInput: ErrorReport? {
@@ -72,6 +73,12 @@ extension ControlError {
                 "\(device): there is no model '\(model)'",
                 "known models: \(known.joined(separator: ", "))"
             )
+        default: nil
+        }
+    }
+
+    private var reportOfPart: ErrorReport? {
+        switch self {
         case .listenAddress(let text):
             .init(
                 "bad_listen_address",
@@ -99,7 +106,7 @@ extension ControlError {
         }
     }
 
-    private var reportOfDevice: ErrorReport? {
+    private var reportOfPlan: ErrorReport? {
         switch self {
         case .noDevice(let role):
             .init(
@@ -138,6 +145,12 @@ extension ControlError {
                 "\(path): exists already, with \(ByteCountText.both(byteCount))",
                 "leave the size out to use it whole, or choose another path"
             )
+        default: nil
+        }
+    }
+
+    private var reportOfDevice: ErrorReport? {
+        switch self {
         case .deviceOfPool(let path, let pool):
             .init(
                 "device_of_pool",
@@ -215,6 +228,12 @@ extension ControlError {
                 "'\(path)' has no byte \(ByteCountText.grouped(offset))",
                 "it ends at \(ByteCountText.both(byteCount))"
             )
+        default: nil
+        }
+    }
+
+    private var reportOfRefusal: ErrorReport? {
+        switch self {
         case .volumeAttached(let path, let clientCount):
             .init(
                 "volume_attached",
@@ -255,7 +274,7 @@ extension ControlError {
         }
     }
 
-    private var reportOfFailure: ErrorReport {
+    private var reportOfTalk: ErrorReport? {
         switch self {
         case .daemonUnreachable(let socket, let reason):
             .init(
@@ -284,6 +303,12 @@ extension ControlError {
                 "user \(user) may not control this pool",
                 "run it as the pool's owner or as root"
             )
+        default: nil
+        }
+    }
+
+    private var reportOfFailure: ErrorReport {
+        switch self {
         case .recovery(let pool, let finding):
             .init(
                 "recovery",

@@ -16,8 +16,8 @@ package struct ChunkView: Sendable {
 }
 
 extension Lane {
-    /// Looks at a chunk whose leaf is in memory, as it is when an answer of `extents` that begins in
-    /// it is taken; nil when the leaf is not, or the volume has no such chunk.
+    /// Looks at a chunk whose leaf is in memory, as it is when an answer of `extents` that begins
+    /// in it is taken; nil when the leaf is not, or the volume has no such chunk.
     package func view(of volume: VolumeSlot, chunk: UInt64) -> ChunkView? {
         let chunksPerLeaf = UInt64(Geometry.chunksPerLeaf)
         guard Int(volume.rawValue) < volumeCount,
