@@ -63,6 +63,33 @@ import Testing
         #expect(map.hotOnDiskByteCount == 65_536 && map.coolOnFlashByteCount == 65_536)
     }
 
+    @Test func `a hole in a warm chunk has no heat`() {
+        var map = HeatMap(volume: "t/v", byteCount: 1 << 20, lineCount: 1)
+        map.add(offset: 0, byteCount: 61_440, place: .hole, level: 7, isPinned: false)
+        map.add(offset: 61_440, byteCount: 4096, place: .flash, level: 7, isPinned: false)
+        let text = HeatMapText(style: .mono, measure: .mean, width: 80, isModelled: false)
+        #expect(text.render(map).contains("|@               |"))
+        #expect(map.cells[0].heatSum == 7 * 4096 && map.cells[0].place == .flash)
+    }
+
+    @Test func `a hotter cell than can be is drawn as the hottest`() throws {
+        let text =
+            #"{"volume":"v","byteCount":65536,"cellByteCount":65536,"cells":[{"cell":0,"#
+            + #""flashByteCount":4096,"heatSum":458752,"heatMax":255}]}"#
+        let map = try #require(HeatMap(try JSONReader.read(text)))
+        for measure in HeatMapText.Measure.allCases {
+            for style in [HeatMapText.Style.mono, .colour] {
+                let drawn = HeatMapText(
+                    style: style,
+                    measure: measure,
+                    width: 80,
+                    isModelled: false
+                )
+                #expect(!drawn.render(map).isEmpty)
+            }
+        }
+    }
+
     @Test func `a map survives the way through JSON`() throws {
         let json = try JSONReader.read(map.json.line)
         let read = try #require(HeatMap(json))

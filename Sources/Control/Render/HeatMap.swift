@@ -22,7 +22,8 @@ package struct HeatMap: Equatable, Sendable {
         /// Bytes by place, indexed by `Place`.
         package var byteCounts: [4 of UInt64] = .init(repeating: 0)
         package var pinnedByteCount: UInt64 = 0
-        /// Sum of heat times bytes, and the hottest.
+        /// Sum of heat times bytes over what is stored, and the hottest of it: a hole has no heat,
+        /// whatever was trimmed there.
         package var heatSum: UInt64 = 0
         package var heatMax: UInt8 = 0
 
@@ -97,8 +98,10 @@ package struct HeatMap: Equatable, Sendable {
             let index = Int(start / cellByteCount)
             let part = min(end, UInt64(index + 1) * cellByteCount) - start
             cells[index].byteCounts[place.rawValue] += part
-            cells[index].heatSum += UInt64(level) * part
-            cells[index].heatMax = max(cells[index].heatMax, place == .hole ? 0 : level)
+            if place != .hole {
+                cells[index].heatSum += UInt64(level) * part
+                cells[index].heatMax = max(cells[index].heatMax, level)
+            }
             if isPinned { cells[index].pinnedByteCount += part }
             start += part
         }

@@ -101,7 +101,7 @@ package struct HeatMapText: Sendable {
         case .max: return Double(cell.heatMax) / levelMax
         case .mean:
             let stored = cell.storedByteCount
-            return stored == 0 ? 0 : Double(cell.heatSum) / Double(stored) / levelMax
+            return stored == 0 ? 0 : min(1, Double(cell.heatSum) / Double(stored) / levelMax)
         }
     }
 
