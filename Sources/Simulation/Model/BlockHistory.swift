@@ -10,6 +10,9 @@ struct Patch: Equatable {
         case zero
         /// Zeros that own none: a trim, or zeros that need not keep space.
         case hole
+        /// Zeros of a request that failed half-way: they were read, which leaves it open whether it
+        /// is this request that shows or zeros below it.
+        case unclearZero
     }
     /// The request's place in the volume's write order.
     var order: UInt64
@@ -136,6 +139,7 @@ struct BlockHistory {
         case .data: return .data
         case .zero: return .zero
         case .hole: return .hole
+        case .unclearZero: return .unknown
         }
     }
 
@@ -154,6 +158,7 @@ struct BlockHistory {
             case .data: base = .written(last.order)
             case .zero: base = .zero
             case .hole: base = .hole
+            case .unclearZero: base = .unclearZero
             }
         } else {
             materialise(

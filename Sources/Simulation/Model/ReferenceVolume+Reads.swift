@@ -118,6 +118,7 @@ extension ReferenceVolume {
                     defer { rank += 1 }
                     guard choice >> rank & 1 == 1 else { continue }
                     patch.isDoubtful = false
+                    if patch.kind != .data { patch.kind = .unclearZero }
                 }
                 kept.append(patch)
             }
