@@ -33,6 +33,7 @@ extension Lane {
             readsPerHour: heat.readsPerHour(tick: tick),
             writesPerHour: heat.writesPerHour(tick: tick),
             ticksSinceTouch: heat.isUntouched ? nil : tick &- heat.lastTouch,
-            isMoving: leaves.entries[slot].movingChunks >> UInt32(place) & 1 == 1)
+            isMoving: leaves.entries[slot].movingChunks >> UInt32(place) & 1 == 1
+        )
     }
 }
