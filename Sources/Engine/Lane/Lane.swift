@@ -102,6 +102,9 @@ package final class Lane: @unchecked Sendable {
     var stalledReads = RequestList()
     var conflicted = RequestList()
     var mergeLocks: [MergeLock] = []
+    /// Two blocks for each request, touched only by those that cover a block in part.
+    let mergeArena: Arena
+    let mergeChecks: Slab<BlockCheck>
     /// Steps in the life of volumes that wait for room in the log, in order.
     var waitingSteps: [WaitingStep] = []
     /// Writes are admitted from here on.
@@ -172,6 +175,11 @@ package final class Lane: @unchecked Sendable {
         buffers = BufferPool(configuration.buffers, isPopulated: configuration.isPopulated)
         operations = OperationTable(capacity: configuration.operationCount)
         finished = FinishedQueue(capacity: configuration.requestCount)
+        mergeArena = Arena(
+            byteCount: 2 * configuration.requestCount * Geometry.blockByteCount,
+            isPopulated: false
+        )
+        mergeChecks = Slab(count: 2 * configuration.requestCount, repeating: .none)
         moves = Slab(count: configuration.moveCount, repeating: MoveSlot())
         moveItems = Slab(
             count: configuration.moveCount * configuration.recordDataBlockMax,
@@ -200,6 +208,7 @@ package final class Lane: @unchecked Sendable {
         buffers.deallocate()
         operations.deallocate()
         finished.deallocate()
+        mergeChecks.deallocate()
         moves.deallocate()
         moveItems.deallocate()
     }

@@ -36,7 +36,8 @@ package final class Pool: Sendable {
         laneCount: Int,
         incarnation: UInt32,
         devices: [DeviceGeometry],
-        deviceIdentifiers: [DeviceIdentifier]
+        deviceIdentifiers: [DeviceIdentifier],
+        recordDataBlockMax: Int = LaneConfiguration().recordDataBlockMax
     ) {
         self.identifier = identifier
         self.laneCount = laneCount
@@ -57,29 +58,39 @@ package final class Pool: Sendable {
         flashSegmentCount = flash.reduce(0) { $0 + $1.segmentCount }
         diskSegmentCount = disk.reduce(0) { $0 + $1.segmentCount }
         capacityBlockCount =
-            Self.usable(flash, reserve: Self.flashReserve * laneCount)
-            + Self.usable(disk, reserve: Self.diskReserve * laneCount)
+            Self.usable(flash, Self.flashReserve * laneCount, recordDataBlockMax)
+            + Self.usable(disk, Self.diskReserve * laneCount, recordDataBlockMax)
     }
 
     deinit { segments.deallocate() }
 
     /// Flash segments a lane needs to go on when the pool is full: an open one for each of its two
-    /// flash streams, and room for reclaim to compact into.
-    package static var flashReserve: Int { 6 }
-    /// Disk segments a lane needs to go on: one open, and room to compact into.
-    package static var diskReserve: Int { 3 }
+    /// flash streams, what hosts leave to reclaim, and what waits for a checkpoint.
+    package static var flashReserve: Int { 8 }
+    /// Disk segments a lane needs to go on: an open one, and room to compact into.
+    package static var diskReserve: Int { 4 }
+    /// Blocks that a record of copies holds however scattered their addresses are: 4,000 bytes of
+    /// table / (32 for an entry + 12 for its one block).
+    private static var scatteredCopyCount: Int { 90 }
 
-    /// Blocks of data that devices of one role can hold at 15/16 of what the reserve leaves: reclaim
+    /// Blocks of data that devices of one role can hold at 7/8 of what the reserve leaves: reclaim
     /// must find segments that are not quite full of live blocks.  A segment loses its header, and
-    /// two blocks for each record of up to 256.
-    private static func usable(_ devices: [DeviceGeometry], reserve: Int) -> Int {
+    /// two blocks for each record.
+    private static func usable(
+        _ devices: [DeviceGeometry],
+        _ reserve: Int,
+        _ recordDataBlockMax: Int
+    ) -> Int {
+        let copies = min(recordDataBlockMax - 1, scatteredCopyCount)
         var blocks = 0
+        var segments = 0
+        var perSegment = 0
         for device in devices {
-            let overhead = 1 + 2 * (device.segmentBlockCount / 256 + 1)
-            blocks += device.segmentCount * max(device.segmentBlockCount - overhead, 0)
+            perSegment = (device.segmentBlockCount - 1) * copies / (copies + 2)
+            blocks += device.segmentCount * perSegment
+            segments += device.segmentCount
         }
-        let lost = devices.first.map { reserve * $0.segmentBlockCount } ?? 0
-        return max(blocks - lost, 0) / 16 * 15
+        return max(blocks - min(reserve, segments) * perSegment, 0) / 8 * 7
     }
 
     // MARK: Places

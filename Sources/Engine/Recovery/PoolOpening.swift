@@ -52,7 +52,8 @@ package struct PoolOpening {
             laneCount: laneCount,
             incarnation: incarnation,
             devices: devices,
-            deviceIdentifiers: deviceIdentifiers
+            deviceIdentifiers: deviceIdentifiers,
+            recordDataBlockMax: configuration.recordDataBlockMax
         )
         try adoptSegments(into: pool)
         var lanes: [Lane] = []

@@ -61,10 +61,12 @@ enum LeavesOutcome {
 
 extension Lane {
     /// Finds the leaves of a part, so that both are in memory at once.
-    func findLeaves(of part: ChangePart, isForChange: Bool) -> LeavesOutcome {
+    func findLeaves(of part: ChangePart, isTrim: Bool) -> LeavesOutcome {
         let blocksPerLeaf = UInt64(Geometry.blocksPerLeaf)
         let firstLeaf = part.first / blocksPerLeaf
         let lastLeaf = (part.end - 1) / blocksPerLeaf
+        // A trim inside one leaf need not make it to find nothing there.
+        let isForChange = !isTrim || lastLeaf > firstLeaf
         var found = PartLeaves(
             first: -1,
             second: -1,
@@ -79,10 +81,10 @@ extension Lane {
         case .loading(let slot): return .waiting(.leaf(slot))
         case .noRoom: return .waiting(.stalled)
         }
-        if !isForChange {
-            found.isVacantTrim = ownedCount(of: part, in: found) == 0
+        guard lastLeaf > firstLeaf else {
+            found.isVacantTrim = isTrim && ownedCount(of: part, in: found) == 0
+            return .ready(found)
         }
-        guard lastLeaf > firstLeaf else { return .ready(found) }
         leaves.entries[found.first].pinCount += 1
         defer { leaves.entries[found.first].pinCount -= 1 }
         switch access(part.volume, leaf: lastLeaf, isForChange: isForChange) {
@@ -91,13 +93,16 @@ extension Lane {
         case .loading(let slot): return .waiting(.leaf(slot))
         case .noRoom: return .waiting(.stalled)
         }
+        found.isVacantTrim = isTrim && ownedCount(of: part, in: found) == 0
         return .ready(found)
     }
 
     private func ownedCount(of part: ChangePart, in found: PartLeaves) -> Int {
         var owned = 0
         for block in part.first..<part.end
-        where leaves.state(found.first, Int(block % UInt64(Geometry.blocksPerLeaf))).isCharged {
+        where leaves.state(found.slot(of: block), Int(block % UInt64(Geometry.blocksPerLeaf)))
+            .isCharged
+        {
             owned += 1
         }
         return owned
@@ -255,10 +260,10 @@ extension Lane {
         for request: Int
     ) -> BufferRegion {
         if block == part.first && part.hasPartialHead {
-            return buffers.block(requests[request].mergeBuffer, 0)
+            return mergeBlock(request, 0)
         }
         if block + 1 == part.end && part.hasPartialTail {
-            return buffers.block(requests[request].mergeBuffer, 1)
+            return mergeBlock(request, 1)
         }
         let start = Int(block * 4096 - part.offset)
         return payload[start..<(start + 4096)]

@@ -4,8 +4,9 @@ internal import Units
 
 // Writes, trims and writes of zeros: the requests that append to the host stream.
 //
-// A request is cut into parts of at most `atomicByteCountMax` bytes (a trim: one leaf); each part is
-// one or more entries of one record, so it is applied whole or not at all.  A part is appended when
+// A request is cut into parts of at most `atomicByteCountMax` bytes; a larger trim or write of zeros
+// is cut at its leaves.  Each part is one or more entries of one record, so it is applied whole or not
+// at all.  A part is appended when
 //
 // 1. no other request is replacing a part of one of its blocks,
 // 2. its leaves are in memory,
@@ -200,7 +201,7 @@ extension Lane {
         let start = slot.offset + slot.progress
         let left = slot.byteCount - slot.progress
         var limit = UInt64(configuration.atomicByteCountMax)
-        if slot.kind == .trim || (slot.kind == .writeZeroes && left > limit) {
+        if slot.kind != .write && slot.byteCount > limit {
             // One leaf at a time: nobody waits behind a trim of 4 GiB.
             limit = UInt64(Geometry.leafByteCount)
             limit -= start % limit
@@ -230,7 +231,7 @@ extension Lane {
         if isBehindAnother(request, part) { return .conflict }
         if !mergeLocks.isEmpty && isLocked(part, against: request) { return .conflict }
         if slot.kind != .trim && !isAdmitted(part) { return .stalled }
-        let leafOutcome = findLeaves(of: part, isForChange: slot.kind != .trim)
+        let leafOutcome = findLeaves(of: part, isTrim: slot.kind == .trim)
         switch leafOutcome {
         case .ready(let leaves):
             if leaves.isVacantTrim {

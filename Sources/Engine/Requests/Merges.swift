@@ -12,6 +12,12 @@ struct MergeLock: BitwiseCopyable {
 // Blocks that a write covers in part.  Their old contents are read and verified first: a new
 // checksum is never computed over bytes that were not checked.
 extension Lane {
+    /// Where the old contents of the block at the start, or the end, of a part go.  Each request has
+    /// its own two, so that none ever waits for another's.
+    func mergeBlock(_ request: Int, _ index: Int) -> BufferRegion {
+        mergeArena.region.block(2 * request + index)
+    }
+
     /// Whether the request covers a block in part, at either end.
     func needsMerge(_ request: Int) -> Bool {
         let slot = requests[request]
@@ -33,10 +39,6 @@ extension Lane {
     /// Gets the old contents of the blocks at the ends of a part into the request's merge buffer.
     func prepareMerge(_ request: Int, _ part: ChangePart, in found: PartLeaves) -> PartOutcome {
         if requests[request].mergePhase == .ready { return .appended }
-        if requests[request].mergeBuffer < 0 {
-            guard let buffer = buffers.take(blockCount: 2) else { return .stalled }
-            requests[request].mergeBuffer = buffer
-        }
         guard operations.freeCount >= 2 else { return .stalled }
         if part.hasPartialHead {
             guard fetch(part.first, into: 0, request, part, in: found) else { return .finished }
@@ -65,8 +67,7 @@ extension Lane {
         _ part: ChangePart,
         in found: PartLeaves
     ) -> Bool {
-        let buffer = requests[request].mergeBuffer
-        let target = buffers.block(buffer, index)
+        let target = mergeBlock(request, index)
         let state = leaves.state(
             found.slot(of: block),
             Int(block % UInt64(Geometry.blocksPerLeaf))
@@ -85,7 +86,7 @@ extension Lane {
                 target.copy(from: source)
                 return true
             }
-            buffers.checks[buffers.firstCheck(buffer) + index] = BlockCheck(
+            mergeChecks[2 * request + index] = BlockCheck(
                 start: Checksum.blockStart(
                     seed: volumes[part.volume].seed,
                     address: block,
@@ -116,12 +117,11 @@ extension Lane {
 
     /// An old block is here.
     func completeMerge(_ request: Int, _ slot: OperationSlot, isGood: Bool) {
-        let buffer = requests[request].mergeBuffer
         let index = Int(slot.firstBlock)
-        let check = buffers.checks[buffers.firstCheck(buffer) + index]
+        let check = mergeChecks[2 * request + index]
         requests[request].operationCount -= 1
         if !isGood
-            || buffers.block(buffer, index).checksum(from: check.start) != check.checksum
+            || mergeBlock(request, index).checksum(from: check.start) != check.checksum
         {
             statistics.badBlocks += 1
             note("block_unreadable", "a block to be written in part is damaged")
@@ -137,27 +137,26 @@ extension Lane {
 
     /// Puts the new bytes over the old ones, at the moment at which the part is appended.
     func applyMergeOverlay(_ request: Int, _ part: ChangePart, _ payload: BufferRegion) {
-        let buffer = requests[request].mergeBuffer
-        guard buffer >= 0, requests[request].kind != .trim else { return }
+        guard requests[request].kind != .trim else { return }
         if part.hasPartialHead {
             let from = Int(part.offset % 4096)
-            overlay(buffer, 0, from: from, count: min(4096 - from, part.byteCount), payload, at: 0)
+            overlay(request, 0, from: from, count: min(4096 - from, part.byteCount), payload, at: 0)
         }
         if part.hasPartialTail {
             let count = Int((part.offset + UInt64(part.byteCount)) % 4096)
-            overlay(buffer, 1, from: 0, count: count, payload, at: part.byteCount - count)
+            overlay(request, 1, from: 0, count: count, payload, at: part.byteCount - count)
         }
     }
 
     private func overlay(
-        _ buffer: Int32,
+        _ request: Int,
         _ index: Int,
         from: Int,
         count: Int,
         _ payload: BufferRegion,
         at: Int
     ) {
-        let target = buffers.block(buffer, index)[from..<(from + count)]
+        let target = mergeBlock(request, index)[from..<(from + count)]
         if payload.byteCount == 0 {
             target.zero()
         } else {

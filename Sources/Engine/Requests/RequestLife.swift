@@ -96,10 +96,6 @@ extension Lane {
         requests[request].status = status
         unfinishedCount -= 1
         noteLogged(request)
-        if requests[request].mergeBuffer >= 0 {
-            buffers.give(requests[request].mergeBuffer)
-            requests[request].mergeBuffer = -1
-        }
         releaseMergeLocks(of: request)
         if status != .done { statistics.failedRequests += 1 }
         finished.append(request)

@@ -38,8 +38,6 @@ struct RequestSlot: BitwiseCopyable {
     var failedOffset: UInt64 = 0
     /// Holds payload or read data; -1 for none.
     var buffer: Int32 = -1
-    /// Two blocks for the old contents at the ends of a write; -1 for none.
-    var mergeBuffer: Int32 = -1
     var operationCount: Int32 = 0
     /// Next in whichever list the request is; -1 ends it.
     var next: Int32 = -1
