@@ -7,15 +7,19 @@ struct SuperblockStore {
     private let file: DeviceFile
     private let block = Arena(byteCount: Superblock.byteCount, isPopulated: false)
 
+    // The arena's region is bound to a name before its bytes are borrowed: with the arena's own
+    // property in between, the optimiser of Swift 6.3 stops with an ownership error.
+
     init(_ file: DeviceFile) { self.file = file }
 
     private var offsets: [UInt64] { Superblock.offsets(deviceByteCount: file.byteCount) }
 
     func copies() -> [SuperblockCopy] {
-        offsets.map { offset in
+        let region = block.region
+        return offsets.map { offset in
             do throws(DeviceError) {
-                try file.read(into: block.region, at: offset)
-                return SuperblockCopy(decoding: block.region.bytes)
+                try file.read(into: region, at: offset)
+                return SuperblockCopy(decoding: region.bytes)
             } catch {
                 return .unreadable
             }
@@ -44,12 +48,13 @@ struct SuperblockStore {
         _ superblock: Superblock,
         order: [Int] = Array(0..<DeviceLayout.superblockCount)
     ) throws(ControlError) {
-        var bytes = block.region.mutableBytes
+        let region = block.region
+        var bytes = region.mutableBytes
         superblock.encode(into: &bytes)
         let offsets = offsets
         for copy in order {
             do throws(DeviceError) {
-                try file.write(from: block.region, at: offsets[copy])
+                try file.write(from: region, at: offsets[copy])
                 try file.flush()
             } catch {
                 throw ControlError(error)
