@@ -6,7 +6,8 @@ import Units
 
 @testable import Engine
 
-/// One pool on devices in memory, driven by hand: every operation completes when `settle` is called.
+/// One pool on devices in memory, driven by hand: every operation completes when `settle` is
+/// called.
 final class LaneBench: RecoverySource {
     let flash: DeviceGeometry
     let disk: DeviceGeometry

@@ -40,8 +40,8 @@ enum CatalogueAwait {
 // A checkpoint is the map, the segment table and the log position, committed in one transaction.
 // Crash order, each step only after the one before it:
 //
-// 1. Captured in one turn: which leaves changed, where the log stands, which segments nothing refers
-//    to any more.  A captured leaf that is about to change is encoded first.
+// 1. Captured in one turn: which leaves changed, where the log stands, which segments nothing
+//    refers to any more.  A captured leaf that is about to change is encoded first.
 // 2. All records up to the position have landed.
 // 3. Both tiers are flushed: nothing that the leaves refer to is volatile any more.
 // 4. The catalogue commits.

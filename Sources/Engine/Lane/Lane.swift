@@ -20,15 +20,15 @@ package import Units
 //     finished requests          device operations             catalogue's requests
 //
 // It does no I/O and reads no clock: everything that happens to it comes in through its methods, so
-// that the simulator runs the very code that serves.  The rules that keep data safe, each beside the
-// code that keeps it:
+// that the simulator runs the very code that serves.  The rules that keep data safe, each beside
+// the code that keeps it:
 //
 // 1. The map changes when an entry is appended to a record; reads of blocks whose record has not
 //    landed are served from its buffer.  So run-time order is log order is replay order.
 // 2. A write is acknowledged when its record and all earlier ones have landed (Log/Landing).
 // 3. A flush is submitted only when all earlier records have landed (Log/Flush).
-// 4. A checkpoint is committed only after what it refers to was flushed, on both tiers; a segment it
-//    forgets is free only when it is durable and no read is in flight to it (Checkpoint).
+// 4. A checkpoint is committed only after what it refers to was flushed, on both tiers; a segment
+//    it forgets is free only when it is durable and no read is in flight to it (Checkpoint).
 // 5. A move changes the map only if the whole location and the version are still what it copied
 //    (Moves).
 

@@ -6,7 +6,7 @@ internal import Units
 //
 // 1. The record is written.  Several may be on their way; they land in any order.
 // 2. It has landed and so has every earlier one: its requests are acknowledged, in log order.
-// 3. A flush that was submitted after 2 has succeeded: those who waited for durability are answered.
+// 3. A flush submitted after 2 has succeeded: those who waited for durability are answered.
 extension Lane {
     /// Makes the open host record have room; opens another if it has not.
     ///
@@ -110,8 +110,8 @@ extension Lane {
         }
     }
 
-    /// A record could not be written: nothing behind it may be acknowledged, and the blocks it holds
-    /// are served from its buffer as long as the lane lives.
+    /// A record could not be written: nothing behind it may be acknowledged, and the blocks it
+    /// holds are served from its buffer as long as the lane lives.
     private func abandonLog() {
         fence(
             "lane \(index.rawValue): a write to flash failed; restart to recover what was flushed"

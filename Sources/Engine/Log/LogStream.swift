@@ -87,7 +87,7 @@ extension Lane {
 
     // MARK: Segments of streams
 
-    /// Gives the stream a new segment, sealing the one it has; false when the pool has none to give.
+    /// Gives the stream a new segment, sealing the one it has; false when the pool has none.
     func openSegment(of stream: inout LogStream, leaving reserve: Int) -> Bool {
         guard let (slot, sequence) = pool.acquireSegment(stream.role, leaving: reserve) else {
             return false

@@ -4,8 +4,8 @@ package import Units
 /// What the lanes of a pool share: the devices' division, the free segments, and the space ledger.
 ///
 /// A segment belongs to one lane while it is in use, and only that lane touches its state; it
-/// passes between lanes through the free list, under the lock.  The lock is taken once for a segment
-/// and never for a request; the ledger is one atomic counter.
+/// passes between lanes through the free list, under the lock.  The lock is taken once for a
+/// segment and never for a request; the ledger is one atomic counter.
 package final class Pool: Sendable {
     package let identifier: PoolIdentifier
     package let laneCount: Int

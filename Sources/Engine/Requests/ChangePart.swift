@@ -108,7 +108,7 @@ extension Lane {
         return owned
     }
 
-    /// The entries of a part.  Zeros that keep no space are a trim; blocks covered in part are data.
+    /// The entries of a part.  Zeros that keep no space are a trim; blocks covered in part, data.
     func entries(of part: ChangePart, kind: RequestKind, keepsSpace: Bool) -> EntryPlan {
         var plan = EntryPlan()
         if kind == .write {

@@ -4,9 +4,9 @@ internal import Units
 
 // Writes, trims and writes of zeros: the requests that append to the host stream.
 //
-// A request is cut into parts of at most `atomicByteCountMax` bytes; a larger trim or write of zeros
-// is cut at its leaves.  Each part is one or more entries of one record, so it is applied whole or not
-// at all.  A part is appended when
+// A request is cut into parts of at most `atomicByteCountMax` bytes; a larger trim or write of
+// zeros is cut at its leaves.  Each part is one or more entries of one record, so it is applied
+// whole or not at all.  A part is appended when
 //
 // 1. no other request is replacing a part of one of its blocks,
 // 2. its leaves are in memory,
@@ -107,8 +107,8 @@ extension Lane {
         attemptChange(request)
     }
 
-    /// Makes a range read as zeros; `keepsSpace` leaves it owned, so that writing it cannot fail for
-    /// want of space.
+    /// Makes a range read as zeros; `keepsSpace` leaves it owned, so that writing it cannot fail
+    /// for want of space.
     package func writeZeroes(
         _ volume: VolumeSlot,
         offset: UInt64,
@@ -297,7 +297,7 @@ extension Lane {
         finishWithRecord(request)
     }
 
-    /// Answers a change when the record that it names has landed, or is durable if it asks for that.
+    /// Answers a change when the record that it names has landed, or, if asked for, is durable.
     private func finishWithRecord(_ request: Int) {
         let number = requests[request].record
         if number <= landedThrough {

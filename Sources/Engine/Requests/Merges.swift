@@ -12,8 +12,8 @@ struct MergeLock: BitwiseCopyable {
 // Blocks that a write covers in part.  Their old contents are read and verified first: a new
 // checksum is never computed over bytes that were not checked.
 extension Lane {
-    /// Where the old contents of the block at the start, or the end, of a part go.  Each request has
-    /// its own two, so that none ever waits for another's.
+    /// Where the old contents of the block at the start, or the end, of a part go.  Each request
+    /// has its own two, so that none ever waits for another's.
     func mergeBlock(_ request: Int, _ index: Int) -> BufferRegion {
         mergeArena.region.block(2 * request + index)
     }

@@ -60,8 +60,9 @@ extension Lane {
         takeWaitingSteps()
     }
 
-    /// Appends the steps that wait, in order, as far as the log has room.  They may use the segments
-    /// that hosts leave to reclaim: a full pool can always be changed by those who look after it.
+    /// Appends the steps that wait, in order, as far as the log has room.  They may use the
+    /// segments that hosts leave to reclaim: a full pool can always be changed by those who look
+    /// after it.
     func takeWaitingSteps() {
         while let waiting = waitingSteps.first {
             if isReadOnly {

@@ -208,7 +208,8 @@ package final class ReferenceVolume {
 
     /// The engine refused the request.
     ///
-    /// - Parameter leavesNothing: it was not begun; else one that is not atomic may be there in part.
+    /// - Parameter leavesNothing: it was not begun; else one that is not atomic may be there in
+    ///   part.
     package func refuse(_ order: UInt64, leavesNothing: Bool = false) {
         let now = nextTick()
         guard let known = request(order) else { return }

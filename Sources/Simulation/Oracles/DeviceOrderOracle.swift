@@ -12,8 +12,8 @@ package import Units
 //   on its device             and owned counts are          refers to, nor one that was
 //                             counted anew                  written since the root
 //
-// A root is a durable checkpoint of a lane.  What was written after it was asked for is the log that
-// recovery would replay, and stays until a later checkpoint of that lane is durable.
+// A root is a durable checkpoint of a lane.  What was written after it was asked for is the log
+// that recovery would replay, and stays until a later checkpoint of that lane is durable.
 
 /// Watches that nothing is given up before what replaces it is durable.
 package final class DeviceOrderOracle {
@@ -163,7 +163,8 @@ package final class DeviceOrderOracle {
         recount(tables, lane: image.position.lane)
     }
 
-    /// After a crash: what `tables` hold is the root; what was written since is recovery's to judge.
+    /// After a crash: what `tables` hold is the root; what was written since is recovery's to
+    /// judge.
     package func restart(_ tables: CatalogueTables) {
         for device in devices.indices {
             references[device] = Array(repeating: 0, count: devices[device].blockCount)

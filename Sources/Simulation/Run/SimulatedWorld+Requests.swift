@@ -67,8 +67,8 @@ extension SimulatedWorld {
         return false
     }
 
-    /// Whether a request that changes a range may be issued beside those in flight: some seeds never
-    /// let two that touch the same block meet.
+    /// Whether a request that changes a range may be issued beside those in flight: some seeds
+    /// never let two that touch the same block meet.
     private func mayChange(_ range: Range<UInt64>, _ volume: Int) -> Bool {
         guard parameters.keepsChangesApart, !range.isEmpty else { return true }
         let blocks = (range.lowerBound / 4096)...((range.upperBound - 1) / 4096)
