@@ -179,7 +179,7 @@ extension Lane {
             pool.segments[segment].use = .forgetting
             image.freedSegments.append(pool.address(of: segment))
             if Mutant.segmentFreedBeforeCommit.isOn && pool.segments[segment].readerCount == 0 {
-                pool.releaseSegment(segment)
+                releaseSegment(segment)
             }
         }
     }
@@ -363,7 +363,7 @@ extension Lane {
         }
         for segment in checkpoint.forgetting {
             if pool.segments[segment].readerCount == 0 || Mutant.segmentReusedUnderRead.isOn {
-                pool.releaseSegment(segment)
+                releaseSegment(segment)
             } else {
                 pool.segments[segment].use = .draining
             }

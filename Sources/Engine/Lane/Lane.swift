@@ -119,6 +119,9 @@ package final class Lane: @unchecked Sendable {
     let moveItems: Slab<MoveItem>
     var flashReclaim: Reclaim
     var diskReclaim: Reclaim
+    /// Segments that reclaim went through without gain.  They are no victims until a move has
+    /// ended: it was moves under way, or queued, that held their chunks.
+    var barrenSegments: Set<Int> = []
     var demotions: [MoveCandidate] = []
     var keeps: [MoveCandidate] = []
     var relocations: [MoveCandidate] = []
@@ -149,6 +152,11 @@ package final class Lane: @unchecked Sendable {
     var arrivals: UInt64 = 0
     /// Changes that are not wholly in the log yet, oldest first.
     var unlogged: [Int32] = []
+    /// Of this turn so far, of the last one, and for whoever drives the lane: see Starvation.
+    var hasFoundNoSegment = false
+    var hasReleasedSegment = false
+    var isStarved = false
+    var wakesOthers = false
     /// What is appended now makes room: it may use the segments that hosts leave to reclaim.
     var usesReserve = false
 
@@ -230,6 +238,7 @@ package final class Lane: @unchecked Sendable {
         submitFlushIfDue()
         writeMarkIfDue()
         runShutdown()
+        noteStarvation()
     }
 
     package func nextOperation() -> Operation? { operations.next() }

@@ -20,6 +20,8 @@ package struct LaneStatistics: Sendable {
     package var blocksDropped: UInt64 = 0
     package var blocksPoisoned: UInt64 = 0
     package var movesOvertaken: UInt64 = 0
+    /// Moves, and chunks queued for one, that were given up because no segment was free.
+    package var movesDropped: UInt64 = 0
     package var promotionsDropped: UInt64 = 0
     package var verifyFailures: UInt64 = 0
     package var badBlocks: UInt64 = 0

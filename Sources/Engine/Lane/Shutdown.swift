@@ -8,6 +8,9 @@ struct ShutdownState {
     /// Checkpoints begun when the last one was asked for.
     var checkpointsBefore: UInt64 = 0
 
+    /// The pool knows that this lane's hosts wait for nothing.
+    var isNoted = false
+
     var isBegun: Bool { stage != .serving }
     /// No host waits for anything: background work comes to an end.
     var isQuiet: Bool { stage.rawValue >= Stage.quiescing.rawValue }
@@ -23,7 +26,7 @@ extension Lane {
     }
 
     /// Goes on with stopping.  Reclaim and checkpoints run as ever until the last request of a host
-    /// is finished: a write may wait for the segments that they free.
+    /// of any lane is finished: a write may wait for the segments that they free.
     func runShutdown() {
         guard shutdown.isBegun, shutdown.request >= 0 else { return }
         if isReadOnly { return endReadOnly() }
@@ -31,6 +34,8 @@ extension Lane {
         case .serving, .ended: return
         case .finishing:
             guard unfinishedCount == 1 else { return }
+            noteQuietLane()
+            guard pool.areAllLanesQuiet else { return }
             shutdown.stage = .quiescing
             hasProgressed = true
         case .quiescing:
@@ -52,8 +57,17 @@ extension Lane {
         }
     }
 
+    /// Tells the pool, once, that no host of this lane waits for anything.
+    private func noteQuietLane() {
+        guard !shutdown.isNoted else { return }
+        shutdown.isNoted = true
+        pool.noteQuiet()
+        if pool.areAllLanesQuiet { wakesOthers = true }
+    }
+
     /// A lane that changes nothing any more has nothing to commit.
     private func endReadOnly() {
+        noteQuietLane()
         guard operations.inFlightCount == 0, catalogueAwaited.isEmpty else { return }
         shutdown.stage = .ended
         finish(shutdown.request, .readOnly)

@@ -90,6 +90,7 @@ extension Lane {
     /// Gives the stream a new segment, sealing the one it has; false when the pool has none.
     func openSegment(of stream: inout LogStream, leaving reserve: Int) -> Bool {
         guard let (slot, sequence) = pool.acquireSegment(stream.role, leaving: reserve) else {
+            noteNoSegment()
             return false
         }
         sealSegment(of: &stream)

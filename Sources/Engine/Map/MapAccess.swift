@@ -200,6 +200,7 @@ extension Lane {
         if let place = sealedSegments[tier].firstIndex(of: segment) {
             sealedSegments[tier].remove(at: place)
         }
+        barrenSegments.remove(segment)
     }
 
     @inline(__always)
@@ -209,7 +210,7 @@ extension Lane {
         invariant(pool.segments[segment].readerCount > 0, "a read ends once")
         pool.segments[segment].readerCount -= 1
         if pool.segments[segment].readerCount == 0 && pool.segments[segment].use == .draining {
-            pool.releaseSegment(segment)
+            releaseSegment(segment)
         }
     }
 

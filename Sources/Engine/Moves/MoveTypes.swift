@@ -42,8 +42,8 @@ struct MoveItem: BitwiseCopyable {
 ///
 ///     free -> reading -> ready -> writing -> (verifying) -> free
 ///
-/// `ready` waits for a segment.  Move k owns the record buffer behind the host's, at index
-/// `hostRecordCount + k`.
+/// `ready` waits for an operation.  A move that finds no segment ends without effect.  Move k owns
+/// the record buffer behind the host's, at index `hostRecordCount + k`.
 struct MoveSlot: BitwiseCopyable {
     enum Phase: UInt8, BitwiseCopyable { case free, reading, ready, writing, verifying }
     var phase = Phase.free

@@ -36,8 +36,16 @@ extension Lane {
     }
 
     func startPromotions() {
-        startMoves(from: &promotions, toDisk: false, leavingSlots: 2, isUrgent: true)
+        startMoves(
+            from: &promotions,
+            toDisk: false,
+            leavingSlots: slotsLeftByPromotions,
+            isUrgent: true
+        )
     }
+
+    /// Moves that promotions leave to reclaim, of as many as there are.
+    var slotsLeftByPromotions: Int { min(2, moves.count - 1) }
 
     /// A batch is worth a record when it is full, or when nothing more will join it soon.
     private func isMoveDue(_ candidates: [MoveCandidate]) -> Bool {
@@ -52,7 +60,14 @@ extension Lane {
         isUrgent: Bool
     ) {
         guard isUrgent else { return }
-        while !candidates.isEmpty {
+        while let purpose = candidates.first?.purpose {
+            guard hasRoom(for: purpose) else {
+                // Queued chunks would keep others from taking what they lie in.
+                noteNoSegment()
+                statistics.movesDropped += UInt64(candidates.count)
+                for one in candidates { endMoving(one.volume, one.leaf, one.chunk) }
+                return candidates.removeAll(keepingCapacity: true)
+            }
             var free = 0
             var slot = -1
             for move in 0..<moves.count where moves[move].phase == .free {
@@ -75,6 +90,23 @@ extension Lane {
             invariant(taken > 0, "an empty move takes at least one chunk")
             candidates.removeFirst(taken)
             beginMove(slot)
+        }
+    }
+
+    /// Whether a record of copies finds a segment now, as far as one lane can tell.
+    func hasRoom(for purpose: MoveCandidate.Purpose) -> Bool {
+        let stream = purpose == .demote || purpose == .relocate ? cold : mature
+        return stream.remaining > configuration.recordBlockMax
+            || pool.freeSegmentCount(stream.role) > segmentsLeft(by: purpose)
+    }
+
+    /// Free segments that moves of a purpose leave to others.  Reclaim may take the last ones of
+    /// the tier that it works on; each gives back more than it takes.
+    private func segmentsLeft(by purpose: MoveCandidate.Purpose) -> Int {
+        switch purpose {
+        case .promote: Lane.hostSegmentReserve * pool.laneCount
+        case .demote: Lane.demoteSegmentReserve * pool.laneCount
+        case .keep, .relocate: 0
         }
     }
 
@@ -164,6 +196,7 @@ extension Lane {
         let bit = UInt32(1) << UInt32(chunk)
         guard leaves.entries[slot].movingChunks & bit != 0 else { return }
         leaves.entries[slot].movingChunks &= ~bit
+        barrenSegments.removeAll(keepingCapacity: true)
         if leaves.entries[slot].movingChunks == 0 { movingLeafCount -= 1 }
     }
 
@@ -285,18 +318,16 @@ extension Lane {
         guard count > 0 else { return endMove(move) }
         guard operations.freeCount > 0 else { return }
         let record = configuration.hostRecordCount + move
-        if moves[move].toDisk {
-            let isDemotion = moveItems[firstItem(move)].purpose == .demote
-            guard
-                openRecord(
-                    record,
-                    in: &cold,
-                    dataCount: count,
-                    leaving: isDemotion ? Lane.demoteSegmentReserve * pool.laneCount : 0
-                )
-            else { return }
-        } else {
-            guard openRecord(record, in: &mature, dataCount: count, leaving: 0) else { return }
+        let reserve = segmentsLeft(by: moveItems[firstItem(move)].purpose)
+        let isOpen =
+            moves[move].toDisk
+            ? openRecord(record, in: &cold, dataCount: count, leaving: reserve)
+            : openRecord(record, in: &mature, dataCount: count, leaving: reserve)
+        guard isOpen else {
+            // Others took the space meanwhile.  To wait for more would hold a move that those may
+            // need who make room: the sources stay, and reclaim decides anew.
+            statistics.movesDropped += 1
+            return endMove(move)
         }
         appendCopies(move, record)
         moves[move].phase = .writing

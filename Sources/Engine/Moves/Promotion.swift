@@ -81,7 +81,7 @@ extension Lane {
 
     /// Begins to promote chunks of a leaf; nil when no move is free or nothing is to be read.
     private func beginPromotion(_ slot: Int, _ chunks: ClosedRange<Int>) -> Int? {
-        guard promotions.isEmpty, hasFreeMove(leaving: 2) else { return nil }
+        guard promotions.isEmpty, hasFreeMove(leaving: slotsLeftByPromotions) else { return nil }
         for chunk in chunks.prefix(promotedChunkCountMax)
         where needsDisk(
             slot,

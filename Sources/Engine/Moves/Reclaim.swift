@@ -19,8 +19,8 @@ struct Reclaim {
     /// Chunks that records of the segment name: volume slot and chunk, to be decided one by one.
     var chunks: [ChunkKey] = []
     var decided = 0
-    /// Segments whose records were gone through once and still had live blocks: taken last.
-    var passes = 0
+    /// A chunk of the victim was queued or dropped.
+    var hasGained = false
 
     init(tier: DeviceRole) { self.tier = tier }
 
@@ -89,17 +89,23 @@ extension Lane {
     // MARK: Choice
 
     private func begin(_ reclaim: inout Reclaim) {
-        guard isReclaimDue(reclaim.tier), !isReclaimHeldUp,
-            let victim = chooseVictim(reclaim.tier)
-        else { return }
+        guard isReclaimDue(reclaim.tier), !isReclaimHeldUp else { return }
+        guard hasRoomToReclaim(reclaim.tier) else { return noteNoSegment() }
+        guard let victim = chooseVictim(reclaim.tier) else { return }
         pool.segments[victim].isVictim = true
         reclaim.victim = victim
         reclaim.phase = .scanning
         reclaim.nextHeader = 1
         reclaim.chunks.removeAll(keepingCapacity: true)
         reclaim.decided = 0
+        reclaim.hasGained = false
         statistics.segmentsReclaimed += 1
         scan(&reclaim)
+    }
+
+    /// Whether what a victim holds can go anywhere.  If not, only a checkpoint can help.
+    private func hasRoomToReclaim(_ tier: DeviceRole) -> Bool {
+        tier == .disk ? hasRoom(for: .relocate) : hasRoom(for: .keep) || hasRoom(for: .demote)
     }
 
     /// Whether the tier is short of segments, counting those that the next checkpoint frees.
@@ -125,7 +131,7 @@ extension Lane {
         for segment in sealed.prefix(window) {
             let state = pool.segments[segment]
             guard !state.isVictim, state.recordsInFlight == 0 else { continue }
-            if state.liveBlockCount < bestLive {
+            if state.liveBlockCount < bestLive && !barrenSegments.contains(segment) {
                 best = segment
                 bestLive = state.liveBlockCount
             }
@@ -289,6 +295,7 @@ extension Lane {
         guard reclaim.tier == .flash else {
             if let candidate = queueMove(.relocate, slot, chunk: chunk, segment: reclaim.victim) {
                 relocations.append(candidate)
+                reclaim.hasGained = true
             }
             return
         }
@@ -298,33 +305,32 @@ extension Lane {
             isDirty: isDirty,
             liveBlockCount: live
         )
-        facts.diskHasRoom = diskHasRoom
+        facts.diskHasRoom = hasRoom(for: .demote)
         facts.flashPressure = flashMarks.pressure(
             freeSegments: pool.freeSegmentCount(.flash)
         )
         switch policy.onReclaim(facts) {
         case .drop:
-            drop(slot, first, of: reclaim.victim)
+            if drop(slot, first, of: reclaim.victim) { reclaim.hasGained = true }
         case .demote:
-            drop(slot, first, of: reclaim.victim)
+            if drop(slot, first, of: reclaim.victim) { reclaim.hasGained = true }
             if let candidate = queueMove(.demote, slot, chunk: chunk, segment: reclaim.victim) {
                 demotions.append(candidate)
+                reclaim.hasGained = true
             }
         case .keep:
             if let candidate = queueMove(.keep, slot, chunk: chunk, segment: reclaim.victim) {
                 keeps.append(candidate)
+                reclaim.hasGained = true
             }
         }
     }
 
-    /// Whether demotion may take disk segments.
-    private var diskHasRoom: Bool {
-        pool.freeSegmentCount(.disk) > Lane.demoteSegmentReserve * pool.laneCount
-            || cold.remaining > configuration.recordBlockMax
-    }
-
     /// Forgets the clean copies of a chunk in the segment: the disk has the same bytes.
-    private func drop(_ slot: Int, _ first: Int, of victim: Int) {
+    ///
+    /// - Returns: whether there were any.
+    private func drop(_ slot: Int, _ first: Int, of victim: Int) -> Bool {
+        let before = statistics.blocksDropped
         for block in first..<(first + Geometry.blocksPerChunk) {
             var state = leaves.state(slot, block)
             let mayDrop = state.isCleanCopy || (Mutant.dirtyCopyDropped.isOn && state.isDirty)
@@ -336,6 +342,7 @@ extension Lane {
             replace(slot, block, with: state)
             statistics.blocksDropped += 1
         }
+        return statistics.blocksDropped > before
     }
 
     /// All chunks of the victim are decided: their moves empty it, and the next one can begin.
@@ -344,7 +351,10 @@ extension Lane {
         reclaim.victim = -1
         reclaim.phase = .idle
         pool.segments[victim].isVictim = false
+        // The next victim is chosen in the next turn, whether or not this one has started a move.
+        hasProgressed = true
         guard pool.segments[victim].use == .sealed else { return }
+        if !reclaim.hasGained { barrenSegments.insert(victim) }
         // It goes to the end of the queue: by the time it comes up again its moves have ended.
         let tier = reclaim.tier == .flash ? 0 : 1
         if let place = sealedSegments[tier].firstIndex(of: victim) {

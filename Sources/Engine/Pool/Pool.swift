@@ -20,6 +20,10 @@ package final class Pool: Sendable {
     private let chargedBlockCount = Atomic<Int>(0)
     private let freeFlash = Atomic<Int>(0)
     private let freeDisk = Atomic<Int>(0)
+    /// Lanes that found no segment in their last turn.
+    private let starvedLaneCount = Atomic<Int>(0)
+    /// Lanes that stop and whose hosts wait for nothing any more.
+    private let quietLaneCount = Atomic<Int>(0)
     package let flashSegmentCount: Int
     package let diskSegmentCount: Int
     /// Blocks that volumes may own in all.
@@ -201,6 +205,23 @@ package final class Pool: Sendable {
             }
         }
     }
+
+    // MARK: What lanes tell each other
+
+    /// Relaxed, as in `hasStarvedLanes`: a lane notes that it is starved before it looks for a
+    /// segment once more, and asks for starved lanes after it gave one back; the lock of the free
+    /// lists stands between.
+    func noteStarved(_ isStarved: Bool) {
+        starvedLaneCount.wrappingAdd(isStarved ? 1 : -1, ordering: .relaxed)
+    }
+
+    var hasStarvedLanes: Bool { starvedLaneCount.load(ordering: .relaxed) > 0 }
+
+    /// To be called once by each lane that stops.
+    func noteQuiet() { quietLaneCount.wrappingAdd(1, ordering: .relaxed) }
+
+    /// No lane has a host that may wait for a segment.
+    var areAllLanesQuiet: Bool { quietLaneCount.load(ordering: .relaxed) >= laneCount }
 
     // MARK: Ledger
 

@@ -164,6 +164,7 @@ package final class LaneLoop: @unchecked Sendable {
         takeCompletions()
         retryStalled()
         lane.turn(now: now)
+        if lane.takeWake() { wakeOthers() }
         takeFinished()
         while driver.headroom > 0, let operation = lane.nextOperation() {
             driver.submit(operation, now: now)
@@ -176,6 +177,14 @@ package final class LaneLoop: @unchecked Sendable {
             nextSweep = now.advanced(byNanoseconds: limits.sweepNanoseconds)
         }
         if isStopping { continueStopping() }
+    }
+
+    /// Has the other lanes take a turn: one frees what another needs.  A full mailbox is taken soon
+    /// without it.
+    private func wakeOthers() {
+        for index in 0..<lane.pool.laneCount where index != Int(lane.index.rawValue) {
+            shared.send(.wake, to: LaneIndex(UInt16(index)))
+        }
     }
 
     /// Waits for one completion, or until something is due.

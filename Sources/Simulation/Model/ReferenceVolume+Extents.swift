@@ -75,16 +75,16 @@ extension ReferenceVolume {
         )
     }
 
-    /// Blocks that own space at this moment: at least and at most, by the requests in flight.
+    /// Blocks that own space at this moment: at least and at most, by the requests in flight and,
+    /// until a crash is settled, by what it may have left of the acknowledged ones.
     package var chargedBlockCount: (least: Int, most: Int) {
         var least = 0
         var most = 0
         let bound = ReadBound(tick: nextTick())
         for page in pages {
             for history in page.blocks where history.isInUse {
-                let claims = (lowEnd(history, bound: bound)...history.patches.count).map {
-                    history.claim(before: $0)
-                }
+                let low = isUnsettled ? 0 : lowEnd(history, bound: bound)
+                let claims = (low...history.patches.count).map { history.claim(before: $0) }
                 if claims.allSatisfy({ $0 == .zero || $0 == .data }) { least += 1 }
                 if claims.contains(where: { $0 != .hole }) { most += 1 }
             }

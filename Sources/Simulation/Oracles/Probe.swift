@@ -37,6 +37,7 @@ package enum Probe: Int, Sendable, CaseIterable {
     case discardSeen
     case checkpointCommitted
     case checkpointRecounted
+    case recountedWhileServing
     case leafLoaded
     case emptiedPoolChecked
     case slowOperation
@@ -44,6 +45,7 @@ package enum Probe: Int, Sendable, CaseIterable {
     case shutDownCleanly
     case shutDownUnderLoad
     case crashWhileStopping
+    case laneWokeOthers
 }
 
 /// How often each probe was met.

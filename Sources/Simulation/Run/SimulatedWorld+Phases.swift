@@ -1,3 +1,4 @@
+internal import Catalogue
 internal import Engine
 internal import Units
 
@@ -77,7 +78,8 @@ extension SimulatedWorld {
                 + "\($0.chargedBlocks) of \($0.capacityBlockCount)"
         }
         return "\(outstanding.count) requests wait [\(waiting.joined(separator: "; "))], "
-            + "\(events.count) events, \(free ?? "no pool")"
+            + "\(events.count) events, \(free ?? "no pool"); "
+            + lanes.map { $0.describe() }.joined(separator: "; ")
     }
 
     private func readAll() {
@@ -177,11 +179,46 @@ extension SimulatedWorld {
         recover()
     }
 
-    /// Walks the engine's own invariants and recounts.
-    func validate() {}
+    /// Counts all that the engine keeps counts of anew, and compares with what the model knows.
+    func validate() {
+        guard let pool, journal.isEmpty else { return }
+        var owned = 0
+        for lane in lanes {
+            let recount = lane.recount { self.catalogue.tables.leaf($0).bytes }
+            owned += recount.ownedBlockCount
+            if let difference = recount.differences.first {
+                journal.report(.space, "lane \(lane.index.rawValue): \(difference)")
+            }
+        }
+        if owned != pool.chargedBlocks {
+            journal.report(
+                .space,
+                "volumes own \(owned) blocks, \(pool.chargedBlocks) are charged"
+            )
+        }
+        for lane in lanes { compareWithModels(lane) }
+        journal.met(.recountedWhileServing)
+    }
+
+    /// A volume owns no more and no less than its requests so far can have made it own.
+    private func compareWithModels(_ lane: Lane) {
+        for (_, row) in lane.volumeList {
+            guard let volume = volumes.first(where: { $0.row.identifier == row.identifier }) else {
+                continue
+            }
+            let (least, most) = volume.model.chargedBlockCount
+            if row.ownedBlockCount < least || row.ownedBlockCount > most {
+                journal.report(
+                    .space,
+                    "volume \(volume.model.number) owns \(row.ownedBlockCount) blocks, and must "
+                        + "own from \(least) to \(most)"
+                )
+            }
+        }
+    }
 
     private func validateAtTimes() {
-        guard schedule.isOne(in: 100) else { return }
+        guard spinCount == 0, schedule.isOne(in: 100) else { return }
         validate()
     }
 }

@@ -167,7 +167,7 @@ package final class SimulatedWorld {
             spinCount = 0
         } else {
             spinCount += 1
-            if spinCount > 100_000 {
+            if spinCount > 10_000 {
                 journal.report(
                     .liveness,
                     "a lane asks for turn after turn and time stands still; \(describeWaiting())"
@@ -237,6 +237,10 @@ package final class SimulatedWorld {
             guard needsTurn[index] || isDue else { continue }
             needsTurn[index] = false
             lane.turn(now: Instant(nanoseconds: now))
+            if lane.takeWake() {
+                journal.met(.laneWokeOthers)
+                for other in lanes.indices where other != index { needsTurn[other] = true }
+            }
             drain(lane, index)
         }
     }
