@@ -1,7 +1,8 @@
 /// The limits within which a `HeatPolicy` works.  All can be changed while it runs.
 package struct HeatPolicyLimits: Sendable, BitwiseCopyable {
     package var scale = HeatScale.standard
-    /// Largest share of reclaimed live blocks that is kept on flash, at no pressure; 0...0.9.
+    /// Largest share of a reclaimed segment that is kept on flash, at no pressure; 0...0.9.  All that
+    /// lives in a segment that is mostly dead may be kept: it costs little and frees much.
     package var keptShareMax: Float = 0.5
     /// Chunks hotter than this (touches an hour, with the present one) are promoted when read.  One
     /// lone touch is worth 0.69, two close ones 1.39.
@@ -54,6 +55,7 @@ package struct HeatPolicy: TieringPolicy {
     private var creditBlocks: Float = creditBlocksMax
 
     private static var warmValueMin: Float { 0.05 }
+    private static var keptShareOfLiveMax: Float { 0.95 }
     private static var warmValueMax: Float { 4096 }
     /// 16 MiB of 4 KiB blocks: two flash segments.
     private static var creditBlocksMax: Float { 4096 }
@@ -139,15 +141,17 @@ package struct HeatPolicy: TieringPolicy {
         facts.isDirty ? .demote(reason) : .drop(reason)
     }
 
-    /// The share of live blocks to keep at the given pressure.
-    private func keptShare(atPressure pressure: Float) -> Float {
-        min(0.9, max(0, limits.keptShareMax)) * (1 - min(1, max(0, pressure)))
+    /// The share of a segment's live blocks to keep, at the present pressure.
+    private func keptShare(_ facts: ReclaimFacts) -> Float {
+        let ofSegment =
+            min(0.9, max(0, limits.keptShareMax)) * (1 - min(1, max(0, facts.flashPressure)))
+        return min(Self.keptShareOfLiveMax, ofSegment / max(0.01, facts.segmentLiveShare))
     }
 
     /// Moves the warm threshold towards the value that keeps the wanted share, and notes how useful
     /// clean copies were.
     private mutating func adapt(_ isWarm: Bool, _ facts: ReclaimFacts) {
-        let share = keptShare(atPressure: facts.flashPressure)
+        let share = keptShare(facts)
         // Up by (1 - share) or down by share, so that the two cancel at the wanted share; 1/32 of
         // an e-fold for a whole chunk doubles the threshold in some 44 decisions of one kind.
         let step = Float(facts.liveBlockCount) * (1 / 16 / 32)
@@ -169,7 +173,7 @@ package struct HeatPolicy: TieringPolicy {
         if case .keep = decision {
             creditBlocks = max(0, creditBlocks - blocks)
         } else {
-            let share = keptShare(atPressure: facts.flashPressure)
+            let share = keptShare(facts)
             creditBlocks = min(Self.creditBlocksMax, creditBlocks + blocks * share / (1 - share))
         }
     }

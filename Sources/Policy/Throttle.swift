@@ -15,6 +15,11 @@ package struct FreeSegmentMarks: Sendable, BitwiseCopyable {
     /// Kept for what reclaim itself writes; hosts may not take these.
     package let reserve: Int
 
+    /// At this many free segments or more no write is held back: half-way between the two.  Reclaim
+    /// has begun by then; only where it does not keep up are hosts slowed.
+    @inlinable
+    package var slow: Int { reserve + max(1, (high - reserve) / 2) }
+
     /// `high` is raised to more than `reserve` when it is not.
     @inlinable
     package init(high: Int, reserve: Int) {
@@ -30,7 +35,7 @@ package struct FreeSegmentMarks: Sendable, BitwiseCopyable {
         return Float(missing) / Float(high - reserve)
     }
 
-    /// Nanoseconds to hold a write request back: 0 at `high`, `maximum` at `reserve`.
+    /// Nanoseconds to hold a write request back: 0 at `slow`, `maximum` at `reserve`.
     ///
     /// - Parameter fractionFree: of the segment that is being emptied or filled, 0...1, what to add
     ///   to `freeSegments`, so that the delay does not move in steps where marks are few segments
@@ -41,8 +46,8 @@ package struct FreeSegmentMarks: Sendable, BitwiseCopyable {
         fractionFree: Float = 0,
         maximum: UInt64 = 20_000_000
     ) -> UInt64 {
-        let free = max(Float(reserve), min(Float(high), Float(freeSegments) + fractionFree))
-        let missing = (Float(high) - free) / Float(high - reserve)
+        let free = max(Float(reserve), min(Float(slow), Float(freeSegments) + fractionFree))
+        let missing = (Float(slow) - free) / Float(slow - reserve)
         return UInt64(missing * missing * Float(maximum))
     }
 }

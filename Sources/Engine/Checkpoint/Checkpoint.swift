@@ -78,7 +78,7 @@ extension Lane {
     }
 
     private var isShortOfSegments: Bool {
-        pool.freeSegmentCount(.flash) < flashMarks.high
+        pool.freeSegmentCount(.flash) < flashMarks.slow
             || pool.freeSegmentCount(.disk) < max(4, pool.diskSegmentCount / 8)
     }
 

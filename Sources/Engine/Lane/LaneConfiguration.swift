@@ -27,7 +27,7 @@ package struct LaneConfiguration: Sendable {
     /// A checkpoint is begun at the latest so long after a change.
     package var checkpointInterval: UInt64 = 5_000_000_000
     /// A checkpoint is begun when so many blocks were logged since the last one.
-    package var checkpointLogBlockCount = 64 << 8
+    package var checkpointLogBlockCount = 256 << 8
     /// No checkpoint begins earlier than so long after the last one ended.
     package var checkpointSpacing: UInt64 = 100_000_000
     /// After so long without a write, a flushed lane notes in its log how far it is durable.

@@ -100,6 +100,7 @@ extension Lane {
         state.use = .open
         state.stream = stream.kind
         state.lane = index
+        state.openedTick = tick
         state.sequence = sequence
         state.nonce = random.next()
         pool.segments[slot] = state

@@ -11,6 +11,8 @@ struct Reclaim {
     let tier: DeviceRole
     var phase = Phase.idle
     var victim = -1
+    /// Share of the victim's blocks that were live when it was chosen.
+    var liveShare: Float = 1
     /// Where the next record header lies, in blocks from the segment's start.
     var nextHeader = 0
     /// The read of a slice of the segment is in flight.
@@ -25,7 +27,7 @@ struct Reclaim {
     init(tier: DeviceRole) { self.tier = tier }
 
     /// Blocks of a segment that one read takes in.
-    static var sliceBlockCount: Int { 16 }
+    static var sliceBlockCount: Int { 64 }
 }
 
 /// A chunk of a volume of this lane.
@@ -42,7 +44,8 @@ struct ChunkKey: Comparable {
 // chunks had blocks in it; the map says which still have; the policy decides.  The segment is free
 // when nothing refers to it any more and a checkpoint has said so.
 extension Lane {
-    /// Free flash segments at which reclaim begins, and below which hosts are slowed.
+    /// Free flash segments at which reclaim begins, at which hosts are slowed, and which they may not
+    /// take.
     var flashMarks: FreeSegmentMarks {
         let reserve = Lane.hostSegmentReserve * pool.laneCount
         return FreeSegmentMarks(
@@ -94,6 +97,9 @@ extension Lane {
         guard let victim = chooseVictim(reclaim.tier) else { return }
         pool.segments[victim].isVictim = true
         reclaim.victim = victim
+        reclaim.liveShare =
+            Float(pool.segments[victim].liveBlockCount)
+            / Float(pool.geometry(of: victim).segmentBlockCount)
         reclaim.phase = .scanning
         reclaim.nextHeader = 1
         reclaim.chunks.removeAll(keepingCapacity: true)
@@ -305,6 +311,8 @@ extension Lane {
             isDirty: isDirty,
             liveBlockCount: live
         )
+        facts.segmentTick = pool.segments[reclaim.victim].openedTick
+        facts.segmentLiveShare = reclaim.liveShare
         facts.diskHasRoom = hasRoom(for: .demote)
         facts.flashPressure = flashMarks.pressure(
             freeSegments: pool.freeSegmentCount(.flash)
