@@ -101,16 +101,17 @@ final class LaneBench: RecoverySource {
         _ offset: Int,
         _ region: BufferRegion
     ) {
-        var bytes = region.mutableBytes
-        for index in 0..<region.byteCount {
+        let range = offset..<(offset + region.byteCount)
+        unsafe images[Int(device.rawValue)].withUnsafeMutableBytes { image in
+            let part = unsafe UnsafeMutableRawBufferPointer(rebasing: image[range])
+            let memory = unsafe UnsafeMutableRawBufferPointer(
+                start: region.baseAddress,
+                count: region.byteCount
+            )
             if kind == .read {
-                bytes.storeBytes(
-                    of: images[Int(device.rawValue)][offset + index],
-                    toByteOffset: index,
-                    as: UInt8.self
-                )
+                unsafe memory.copyMemory(from: UnsafeRawBufferPointer(part))
             } else {
-                images[Int(device.rawValue)][offset + index] = region.bytes.byte(at: index)
+                unsafe part.copyMemory(from: UnsafeRawBufferPointer(memory))
             }
         }
     }
@@ -213,9 +214,11 @@ final class LaneBench: RecoverySource {
         isDurable: Bool = false
     ) -> RequestStatus {
         let arena = Arena(byteCount: bytes.count, isPopulated: false)
-        var target = arena.region.mutableBytes
-        for (index, byte) in bytes.enumerated() {
-            target.storeBytes(of: byte, toByteOffset: index, as: UInt8.self)
+        unsafe bytes.withUnsafeBytes { source in
+            unsafe arena.region.baseAddress.copyMemory(
+                from: source.baseAddress ?? UnsafeRawPointer(arena.region.baseAddress),
+                byteCount: source.count
+            )
         }
         lane.write(
             volume,
@@ -245,7 +248,11 @@ final class LaneBench: RecoverySource {
         guard let done = finished.last, done.status == .done else { return nil }
         var bytes = [UInt8](repeating: 0, count: count)
         if !done.isHole {
-            for index in 0..<count { bytes[index] = done.data.bytes.byte(at: index) }
+            unsafe bytes.withUnsafeMutableBytes { target in
+                unsafe target.copyMemory(
+                    from: UnsafeRawBufferPointer(start: done.data.baseAddress, count: count)
+                )
+            }
         }
         for done in finished { lane.release(done.token) }
         return bytes
@@ -254,5 +261,11 @@ final class LaneBench: RecoverySource {
 
 /// Bytes that differ from block to block and from seed to seed.
 func pattern(_ seed: Int, count: Int) -> [UInt8] {
-    (0..<count).map { UInt8(truncatingIfNeeded: ($0 &* 31) ^ ($0 >> 8) ^ (seed &* 131)) }
+    unsafe [UInt8](unsafeUninitializedCapacity: count) { bytes, initializedCount in
+        for index in 0..<count {
+            unsafe bytes[index] =
+                UInt8(truncatingIfNeeded: (index &* 31) ^ (index >> 8) ^ (seed &* 131))
+        }
+        initializedCount = count
+    }
 }

@@ -1,3 +1,4 @@
+import Format
 import Testing
 import Units
 
@@ -66,6 +67,30 @@ import Units
                 == pattern(index, count: 1 << 18)
         )
     }
+}
+
+@Test func `a read that waits for a promotion counts as one from disk, and in heat`() throws {
+    let bench = try LaneBench(flashSegments: 24, diskSegments: 64)
+    let volume = bench.createVolume(byteCount: 96 << 20)
+    for index in 0..<256 {
+        bench.now = bench.now.advanced(byNanoseconds: 400_000_000)
+        #expect(
+            bench.write(volume, at: UInt64(index) << 18, pattern(index, count: 1 << 18)) == .done
+        )
+    }
+    // The chunks that were written first lie on disk alone by now.  This read loads their leaf.
+    #expect(bench.read(volume, at: 1 << 20, count: 4096) != nil)
+    let view = { try #require(bench.lane.view(of: volume, chunk: 0)) }
+    let before = bench.lane.statistics
+    let cool = try view()
+    #expect(cool.blocks.allSatisfy { $0.isStored && $0.flash.isNowhere })
+    #expect(bench.read(volume, at: 0, count: 8192) == Array(pattern(0, count: 8192)))
+    #expect(bench.lane.statistics.blocksPromoted >= before.blocksPromoted + 16)
+    #expect(bench.lane.statistics.blocksFromDisk == before.blocksFromDisk + 2)
+    #expect(bench.lane.statistics.blocksFromMemory == before.blocksFromMemory)
+    #expect(try view().readsPerHour > cool.readsPerHour)
+    #expect(bench.read(volume, at: 0, count: 8192) == Array(pattern(0, count: 8192)))
+    #expect(bench.lane.statistics.blocksFromFlash == before.blocksFromFlash + 2)
 }
 
 @Test func `trimmed and zeroed ranges read as zeros`() throws {

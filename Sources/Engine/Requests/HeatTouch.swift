@@ -2,11 +2,10 @@ internal import Policy
 internal import Units
 
 extension Lane {
-    /// Counts a host's read in the heat of every chunk that it touches.
+    /// Counts a host's read in the heat of every chunk that it touches.  A request comes here once
+    /// for a leaf: one that waits for a promotion has not been here before it waits.
     @inline(__always)
     func touchHeat(_ slot: Int, from: Int, to: Int, _ kind: Touch, of request: Int) {
-        // A request that waited for a promotion comes here again: it counts once.
-        guard !requests[request].hasPromoted else { return }
         let first = from / Geometry.blocksPerChunk
         let last = (to - 1) / Geometry.blocksPerChunk
         for chunk in first...last {

@@ -109,7 +109,7 @@ extension Lane {
                     ?? movedBlock(at: location, volume, block)
                 {
                     buffers.block(buffer, target).copy(from: source)
-                    statistics.blocksFromMemory += 1
+                    countBuffered(request, from: location)
                     continue
                 }
                 let check = BlockCheck(
@@ -131,6 +131,17 @@ extension Lane {
         }
         flushRun(&run, of: request)
         return true
+    }
+
+    /// Counts a block that was served from memory.  Who waited until a promotion had read it from
+    /// disk was served by the disk.
+    private func countBuffered(_ request: Int, from location: Location) {
+        let role = pool.devices[Int(location.device.rawValue)].role
+        if role == .disk && requests[request].hasPromoted {
+            statistics.blocksFromDisk += 1
+        } else {
+            statistics.blocksFromMemory += 1
+        }
     }
 
     private func failRead(_ request: Int, at block: UInt64) -> Bool {
