@@ -19,7 +19,7 @@ package enum Mutant: String, CaseIterable, Sendable {
     case trimRoundsOutward
     case reservedZeroIsHole
     case inFlightReadFromDevice
-    case mergeLockIgnored
+    case laterChangeOvertakes
     case mergeTakesZeros
     case capturedLeafEncodedLate
     case dirtyLeafEvicted
@@ -32,7 +32,9 @@ package enum Mutant: String, CaseIterable, Sendable {
     case dirtyCopyDropped
     case overwriteKeepsCount
     case trimKeepsCharge
-    case smallWriteOvertakes
+    case vacantTrimAnsweredAtOnce
+    case barrenSegmentsKept
+    case lanesNotWoken
 
     #if MUTANTS
         /// Set once, before any lane is made.

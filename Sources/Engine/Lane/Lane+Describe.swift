@@ -24,7 +24,6 @@ extension Lane {
             "stalled writes \(describe(stalledWrites))", "stalled reads \(describe(stalledReads))",
             "conflicted \(describe(conflicted))", "for a flush \(describe(flushWaiters))",
             "unlogged \(unlogged)", "steps \(waitingSteps.count)",
-            "merge locks \(mergeLocks.map { "\($0.volume)/\($0.block) of \($0.request)" })",
             "operations \(operations.inFlightCount) of \(operations.capacity)",
         ]
         return lists.joined(separator: ", ")

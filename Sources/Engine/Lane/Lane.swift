@@ -101,7 +101,6 @@ package final class Lane: @unchecked Sendable {
     var stalledWrites = RequestList()
     var stalledReads = RequestList()
     var conflicted = RequestList()
-    var mergeLocks: [MergeLock] = []
     /// Two blocks for each request, touched only by those that cover a block in part.
     let mergeArena: Arena
     let mergeChecks: Slab<BlockCheck>

@@ -12,7 +12,7 @@ extension Lane {
     /// Whether the other lanes of the pool are to take a turn soon.  To be asked after each turn.
     package func takeWake() -> Bool {
         defer { wakesOthers = false }
-        return wakesOthers
+        return wakesOthers && !Mutant.lanesNotWoken.isOn
     }
 
     /// To be called when something that was to be done found no segment.

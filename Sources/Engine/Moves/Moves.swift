@@ -196,7 +196,7 @@ extension Lane {
         let bit = UInt32(1) << UInt32(chunk)
         guard leaves.entries[slot].movingChunks & bit != 0 else { return }
         leaves.entries[slot].movingChunks &= ~bit
-        barrenSegments.removeAll(keepingCapacity: true)
+        if !Mutant.barrenSegmentsKept.isOn { barrenSegments.removeAll(keepingCapacity: true) }
         if leaves.entries[slot].movingChunks == 0 { movingLeafCount -= 1 }
     }
 

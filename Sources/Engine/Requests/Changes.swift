@@ -8,7 +8,7 @@ internal import Units
 // zeros is cut at its leaves.  Each part is one or more entries of one record, so it is applied
 // whole or not at all.  A part is appended when
 //
-// 1. no other request is replacing a part of one of its blocks,
+// 1. no earlier request is still to change one of its blocks,
 // 2. its leaves are in memory,
 // 3. the old contents of blocks that it covers in part were read and verified,
 // 4. the pool has space for blocks that were absent,
@@ -34,7 +34,7 @@ extension Lane {
         requests[request].isDurable = isDurable
         guard isServable(request, changes: true) else { return }
         guard payload.byteCount > 0 else { return finishEmptyChange(request) }
-        if (stalledWrites.isEmpty || Mutant.smallWriteOvertakes.isOn) && !needsMerge(request)
+        if stalledWrites.isEmpty && !needsMerge(request)
             && payload.byteCount <= configuration.atomicByteCountMax
         {
             let outcome = appendPart(request, payload: payload, byteCount: payload.byteCount)
@@ -229,14 +229,14 @@ extension Lane {
             byteCount: byteCount
         )
         if isBehindAnother(request, part) { return .conflict }
-        if !mergeLocks.isEmpty && isLocked(part, against: request) { return .conflict }
         if slot.kind != .trim && !isAdmitted(part) { return .stalled }
         let leafOutcome = findLeaves(of: part, isTrim: slot.kind == .trim)
         switch leafOutcome {
         case .ready(let leaves):
             if leaves.isVacantTrim {
                 // That there is nothing may be the work of a change that has not landed.
-                requests[request].record = lastAppendedRecord
+                requests[request].record =
+                    Mutant.vacantTrimAnsweredAtOnce.isOn ? landedThrough : lastAppendedRecord
                 requests[request].progress += UInt64(byteCount)
                 return .appended
             }
@@ -279,7 +279,6 @@ extension Lane {
         noteAdmitted(part)
         requests[request].progress += UInt64(part.byteCount)
         requests[request].record = records[openHostRecord].number
-        releaseMergeLocks(of: request)
         requests[request].mergePhase = .none
         return .appended
     }

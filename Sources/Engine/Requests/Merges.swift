@@ -2,15 +2,9 @@ internal import Format
 internal import IO
 internal import Units
 
-/// A block of which a request replaces a part; others wait until it has been appended.
-struct MergeLock: BitwiseCopyable {
-    var request: Int32
-    var volume: UInt32
-    var block: UInt64
-}
-
 // Blocks that a write covers in part.  Their old contents are read and verified first: a new
-// checksum is never computed over bytes that were not checked.
+// checksum is never computed over bytes that were not checked.  Until the write is in the log, no
+// later change of these blocks is (`isBehindAnother`), so what was read is still what they hold.
 extension Lane {
     /// Where the old contents of the block at the start, or the end, of a part go.  Each request
     /// has its own two, so that none ever waits for another's.
@@ -22,18 +16,6 @@ extension Lane {
     func needsMerge(_ request: Int) -> Bool {
         let slot = requests[request]
         return slot.offset % 4096 != 0 || (slot.offset + slot.byteCount) % 4096 != 0
-    }
-
-    /// Whether another request is replacing a part of a block of this part.
-    func isLocked(_ part: ChangePart, against request: Int) -> Bool {
-        if Mutant.mergeLockIgnored.isOn { return false }
-        for lock in mergeLocks
-        where lock.volume == UInt32(part.volume) && lock.block >= part.first
-            && lock.block < part.end && lock.request != Int32(request)
-        {
-            return true
-        }
-        return false
     }
 
     /// Gets the old contents of the blocks at the ends of a part into the request's merge buffer.
@@ -48,15 +30,7 @@ extension Lane {
         }
         guard requests[request].operationCount > 0 else { return .appended }
         requests[request].mergePhase = .reading
-        if part.hasPartialHead { lock(part.first, request) }
-        if part.hasPartialTail { lock(part.end - 1, request) }
         return .merging
-    }
-
-    private func lock(_ block: UInt64, _ request: Int) {
-        mergeLocks.append(
-            MergeLock(request: Int32(request), volume: requests[request].volume, block: block)
-        )
     }
 
     /// Gets one old block, or asks a device for it; false when it is poisoned: the request failed.
@@ -162,14 +136,5 @@ extension Lane {
         } else {
             target.copy(from: payload[at..<(at + count)])
         }
-    }
-
-    /// Lets the blocks of a request go; those that waited for them are tried again.
-    func releaseMergeLocks(of request: Int) {
-        guard !mergeLocks.isEmpty else { return }
-        let before = mergeLocks.count
-        mergeLocks.removeAll { $0.request == Int32(request) }
-        guard mergeLocks.count < before else { return }
-        while let waiting = popFirst(of: &conflicted) { append(waiting, to: &stalledWrites) }
     }
 }

@@ -139,7 +139,6 @@ package final class SimulatedDevice {
         case .discard:
             claim(blocks, for: operation)
             held.cells = cellsOfDiscard(blocks)
-            journal.met(.discardSeen)
         case .flush:
             held.covers = event
         }

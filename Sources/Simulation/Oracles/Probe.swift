@@ -34,7 +34,6 @@ package enum Probe: Int, Sendable, CaseIterable {
     case controlCutByCrash
     case promotionAsked
     case segmentReused
-    case discardSeen
     case checkpointCommitted
     case checkpointRecounted
     case recountedWhileServing

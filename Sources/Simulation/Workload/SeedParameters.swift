@@ -135,7 +135,7 @@ package struct SeedParameters: Sendable {
         configuration.requestCount = random.pick([24, 64, 200])
         configuration.operationCount = random.pick([192, 256, 512])
         configuration.hostRecordCount = random.number(in: 3...12)
-        configuration.moveCount = random.number(in: 2...8)
+        configuration.moveCount = random.pick([2, 2, 3, 5, 8])
         configuration.hostRecordsInFlightMax = random.number(in: 1...4)
         let largest = requestByteCountMax / 4096 + 2
         configuration.buffers = [
