@@ -17,8 +17,8 @@ package enum Touch: UInt8, Sendable, BitwiseCopyable {
 /// held as of the last touch and decayed when it is looked at, so an untouched chunk costs no work.
 /// The three words are also the stored form.  All zeros is a chunk that was never touched.
 ///
-/// A touch of a sequential run weighs 1/16: a scan that reads a chunk in sixteen blocks counts
-/// once.  Averages stay at 4,095 once they reach it: 0.8 touches a second by the short one.
+/// A touch of a sequential run weighs 1/16 for each block of the chunk that it covers: a scan counts
+/// once, whether it reads the chunk at one go or in sixteen blocks.  Averages stay at 4,095 once they reach it: 0.8 touches a second by the short one.
 package struct Heat: Hashable, Sendable, BitwiseCopyable {
     @usableFromInline var lastTick: UInt32
     @usableFromInline var reads: UInt32
@@ -47,17 +47,19 @@ package struct Heat: Hashable, Sendable, BitwiseCopyable {
     /// When the chunk was last touched; zero for one that never was.
     @inlinable package var lastTouch: UInt32 { lastTick }
 
-    /// Counts one touch at `tick`.  A tick before the last touch counts as the last touch's.
+    /// Counts one touch of `blockCount` blocks at `tick`.  A tick before the last touch counts as
+    /// the last touch's.
     @inlinable
     package mutating func touch(
         _ kind: Touch,
         tick: UInt32,
         isSequential: Bool,
+        blockCount: Int = 1,
         scale: HeatScale = .standard
     ) {
         let now = max(tick, lastTick)
         let factors = remainders(at: now, scale)
-        let weight: Float = isSequential ? 1 / 16 : 1
+        let weight = isSequential ? Float(min(blockCount, 16)) / 16 : 1
         let isRead = kind == .read
         reads = Self.decayed(reads, by: factors, adding: isRead ? weight : 0)
         writes = Self.decayed(writes, by: factors, adding: isRead ? 0 : weight)

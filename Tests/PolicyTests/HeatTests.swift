@@ -94,6 +94,14 @@ internal import Testing
         #expect(scanned.value(tick: 5, scale: scale) == once.value(tick: 5, scale: scale))
     }
 
+    @Test func `a scan that reads a chunk at one go counts once`() {
+        var scanned = Heat()
+        scanned.touch(.read, tick: 5, isSequential: true, blockCount: 16, scale: scale)
+        var once = Heat()
+        once.touch(.read, tick: 5, isSequential: false, scale: scale)
+        #expect(scanned == once)
+    }
+
     @Test func `time that goes back changes nothing but the count`() {
         var heat = Heat()
         heat.touch(.read, tick: 500, isSequential: false, scale: scale)

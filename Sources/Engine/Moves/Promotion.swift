@@ -21,7 +21,12 @@ extension Lane {
                 continue
             }
             var facts = readFacts(slot, chunk)
-            facts.heat.touch(.read, tick: tick, isSequential: requests[request].isSequential)
+            facts.heat.touch(
+                .read,
+                tick: tick,
+                isSequential: requests[request].isSequential,
+                blockCount: blocks(of: chunk, Int(start - base), Int(stop - base))
+            )
             facts.isSequential = requests[request].isSequential
             guard case .promote(let group, _) = policy.onDiskRead(facts) else { continue }
             let first = chunk / group * group

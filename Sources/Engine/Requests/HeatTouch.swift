@@ -12,10 +12,18 @@ extension Lane {
             leaves.heat[slot &* Geometry.chunksPerLeaf &+ chunk].touch(
                 kind,
                 tick: tick,
-                isSequential: requests[request].isSequential
+                isSequential: requests[request].isSequential,
+                blockCount: blocks(of: chunk, from, to)
             )
         }
         leaves.entries[slot].isHeatDirty = true
+    }
+
+    /// How many blocks of a leaf's chunk lie in `from..<to`, blocks of the leaf.
+    @inline(__always)
+    func blocks(of chunk: Int, _ from: Int, _ to: Int) -> Int {
+        let first = chunk * Geometry.blocksPerChunk
+        return min(first + Geometry.blocksPerChunk, to) - max(first, from)
     }
 
     /// Counts a host's write in the heat of a chunk.

@@ -90,6 +90,7 @@ struct TierReplay<Policy: TieringPolicy>: ~Copyable {
                 request.isRead ? .read : .write,
                 tick: request.tick,
                 isSequential: isSequential,
+                blockCount: (byteCount + 4095) / 4096,
                 scale: scale
             )
             chunks[index] = chunk
