@@ -178,11 +178,18 @@ extension DeviceFile {
         return facts
     }
 
+    /// Locks the file, with some patience: when a process with operations on a ring is killed, the
+    /// kernel lets go of its files a little after the process is gone.
     private static func lock(_ descriptor: Int32, path: String) throws(DeviceError) {
-        let result = isotherm_lock_file(descriptor)
-        guard result < 0 else { return }
-        let code = SystemCode(ofResult: result)
-        if code == .tryAgain { throw .inUse(path: path) }
-        throw .cannotLock(path: path, code)
+        for _ in 0..<lockAttemptMax {
+            let result = isotherm_lock_file(descriptor)
+            guard result < 0 else { return }
+            let code = SystemCode(ofResult: result)
+            guard code == .tryAgain else { throw .cannotLock(path: path, code) }
+            Clock.pause(milliseconds: 20)
+        }
+        throw .inUse(path: path)
     }
+
+    private static var lockAttemptMax: Int { 100 }
 }
