@@ -82,6 +82,13 @@ make_work_folder() {
     at_exit rm -rf -- "$work"
 }
 
+# Makes such a folder and lets all that the script starts keep its temporary files there: Swift's
+# compiler and package manager leave theirs behind.
+keep_temporary_files() {
+    make_work_folder
+    export TMPDIR=$work
+}
+
 is_running() {
     kill -0 "$1" 2>/dev/null
 }
