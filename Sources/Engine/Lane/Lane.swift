@@ -55,6 +55,7 @@ package final class Lane: @unchecked Sendable {
     var volumeSlots: [VolumeIdentifier: Int] = [:]
     /// Leaves that stay in memory because chunks of them are being moved.
     var movingLeafCount = 0
+    var held = HeldLeaves()
     var changedVolumes: [Int] = []
     var evictedHeat: [(key: LeafKey, bytes: [UInt8])] = []
 

@@ -29,6 +29,8 @@ struct LeafMap {
         /// Bit k: chunk k is being moved between streams.
         var movingChunks: UInt32 = 0
         var pinCount: UInt32 = 0
+        /// The oldest change keeps it.
+        var isHeld = false
         var volume: UInt32 = 0
         var index: UInt64 = 0
         /// Next slot in the same hash chain; -1 ends it.
@@ -120,7 +122,7 @@ struct LeafMap {
             case .ready: break
             }
             if (entry.isDirty && !Mutant.dirtyLeafEvicted.isOn) || entry.isCommitting
-                || entry.isCaptured || entry.pinCount > 0
+                || entry.isCaptured || entry.pinCount > 0 || entry.isHeld
                 || entry.movingChunks != 0
             {
                 continue

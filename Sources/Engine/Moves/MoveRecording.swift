@@ -94,11 +94,7 @@ extension Lane {
                     GhostList.key(tree: volumes[Int(item.volume)].tree, chunk: chunk)
                 )
             }
-            endMoving(
-                item.volume,
-                chunk / UInt64(Geometry.chunksPerLeaf),
-                Int32(chunk % UInt64(Geometry.chunksPerLeaf))
-            )
+            endMoving(item)
         }
         let record = configuration.hostRecordCount + move
         if records[record].state != .free { freeRecord(record) }
@@ -125,12 +121,7 @@ extension Lane {
                     return
                 }
                 poisons.removeLast()
-                endMoving(
-                    item.volume,
-                    leaf,
-                    Int32(item.address % UInt64(Geometry.blocksPerLeaf))
-                        / Int32(Geometry.blocksPerChunk)
-                )
+                endMoving(item)
                 poison(item, slot)
             }
         }

@@ -96,7 +96,7 @@ extension Lane {
     /// Whether a record of copies finds a segment now, as far as one lane can tell.
     func hasRoom(for purpose: MoveCandidate.Purpose) -> Bool {
         let stream = purpose == .demote || purpose == .relocate ? cold : mature
-        return stream.remaining > configuration.recordBlockMax
+        return stream.remaining > RecordHeader.overheadBlockCount
             || pool.freeSegmentCount(stream.role) > segmentsLeft(by: purpose)
     }
 
@@ -314,6 +314,7 @@ extension Lane {
 
     private func writeMove(_ move: Int) {
         dropBadItems(move)
+        cutToRoom(move)
         let count = Int(moves[move].itemCount)
         guard count > 0 else { return endMove(move) }
         guard operations.freeCount > 0 else { return }
@@ -337,6 +338,37 @@ extension Lane {
         } else {
             submitRecord(record, in: &mature, as: owner)
         }
+    }
+
+    /// Leaves out what the open segment of the stream has no room for: segments are filled to the
+    /// last block, as the pool's capacity supposes.  What is left out stays where it is, and is
+    /// moved another time.
+    private func cutToRoom(_ move: Int) {
+        let room =
+            (moves[move].toDisk ? cold.remaining : mature.remaining)
+            - RecordHeader.overheadBlockCount
+        let count = Int(moves[move].itemCount)
+        guard room > 0, room < count, !Mutant.moveNeverCut.isOn else { return }
+        moves[move].itemCount = Int32(room)
+        let last = chunk(of: moveItems[firstItem(move) + room - 1])
+        for index in room..<count {
+            let item = moveItems[firstItem(move) + index]
+            // The chunk that is cut ends with the move.
+            if chunk(of: item) != last { endMoving(item) }
+        }
+    }
+
+    private func chunk(of item: MoveItem) -> ChunkKey {
+        ChunkKey(volume: item.volume, chunk: item.address / UInt64(Geometry.blocksPerChunk))
+    }
+
+    func endMoving(_ item: MoveItem) {
+        let chunk = item.address / UInt64(Geometry.blocksPerChunk)
+        endMoving(
+            item.volume,
+            chunk / UInt64(Geometry.chunksPerLeaf),
+            Int32(chunk % UInt64(Geometry.chunksPerLeaf))
+        )
     }
 
     /// Disk segments that demotion leaves to each lane, so that disk segments can be compacted.

@@ -62,14 +62,30 @@ extension Lane {
 
     /// Whether reclaim will soon queue more chunks: a batch had better wait for them.
     var isReclaimFilling: Bool {
-        (flashReclaim.phase != .idle || diskReclaim.phase != .idle) && !isReclaimHeldUp
+        (flashReclaim.phase != .idle && !isReclaimHeldUp(.flash))
+            || (diskReclaim.phase != .idle && !isReclaimHeldUp(.disk))
     }
 
-    /// The pins of queued chunks leave no room for more.
-    private var isReclaimHeldUp: Bool {
-        movingLeafCount * 2 >= leaves.count || demotions.count >= Lane.queuedChunkMax
-            || keeps.count >= Lane.queuedChunkMax || relocations.count >= Lane.queuedChunkMax
-            || checkpoint.isWanted
+    /// The pins of queued chunks, or the copies under way, leave no room for more.
+    private func isReclaimHeldUp(_ tier: DeviceRole) -> Bool {
+        if movingLeafCount * 2 >= leaves.count || checkpoint.isWanted { return true }
+        if tier == .disk { return isSegmentUnderWay(relocations, .disk) }
+        return demotions.count >= Lane.queuedChunkMax || isSegmentUnderWay(keeps, .flash)
+    }
+
+    /// Whether the copies that stay on their tier, queued or on their way, may fill a segment.
+    ///
+    /// Segments are emptied one after the other.  Were the chunks of many taken at once, in the
+    /// order of their addresses, the last free segments could be filled before any is empty.
+    private func isSegmentUnderWay(_ queued: [MoveCandidate], _ tier: DeviceRole) -> Bool {
+        guard queued.count < Lane.queuedChunkMax else { return true }
+        var blockCount = queued.count * Geometry.blocksPerChunk
+        for move in 0..<moves.count where moves[move].itemCount > 0 {
+            let purpose = moveItems[firstItem(move)].purpose
+            guard purpose == (tier == .flash ? .keep : .relocate) else { continue }
+            blockCount += Int(moves[move].itemCount)
+        }
+        return blockCount >= pool.segmentBlockCountMin(tier)
     }
 
     /// Chunks of one purpose that wait for a move: 512 x 64 KiB, a long sequential run on disk.
@@ -92,7 +108,7 @@ extension Lane {
     // MARK: Choice
 
     private func begin(_ reclaim: inout Reclaim) {
-        guard isReclaimDue(reclaim.tier), !isReclaimHeldUp else { return }
+        guard isReclaimDue(reclaim.tier), !isReclaimHeldUp(reclaim.tier) else { return }
         guard hasRoomToReclaim(reclaim.tier) else { return noteNoSegment() }
         guard let victim = chooseVictim(reclaim.tier) else { return }
         pool.segments[victim].isVictim = true
@@ -268,7 +284,7 @@ extension Lane {
         for _ in 0..<Lane.chunksDecidedPerTurn {
             guard reclaim.decided < reclaim.chunks.count else { return end(&reclaim) }
             guard pool.segments[reclaim.victim].liveBlockCount > 0 else { return end(&reclaim) }
-            if isReclaimHeldUp { return }
+            if isReclaimHeldUp(reclaim.tier) { return }
             let key = reclaim.chunks[reclaim.decided]
             let leaf = key.chunk / UInt64(Geometry.chunksPerLeaf)
             if volumes[Int(key.volume)].life == .live {

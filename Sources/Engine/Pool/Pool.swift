@@ -166,6 +166,15 @@ package final class Pool: Sendable {
         role == .flash ? flashSegmentCount : diskSegmentCount
     }
 
+    /// Blocks of the smallest segments of a role; zero when no device has it.
+    func segmentBlockCountMin(_ role: DeviceRole) -> Int {
+        var least = Int.max
+        for device in devices where device.role == role {
+            least = min(least, device.segmentBlockCount)
+        }
+        return least == .max ? 0 : least
+    }
+
     /// Takes a free segment; nil when no more than `reserve` are left.  The sequence number that it
     /// gets was never used.
     func acquireSegment(_ role: DeviceRole, leaving reserve: Int) -> (slot: Int, sequence: UInt64)?

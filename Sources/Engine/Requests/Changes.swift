@@ -150,6 +150,15 @@ extension Lane {
         }
     }
 
+    /// Goes on with a change whose leaf has just come, while it is there: before those that wait
+    /// behind it, as when it began to wait.
+    func attemptChangeFirst(_ request: Int) {
+        requests[request].next = stalledWrites.first
+        stalledWrites.first = Int32(request)
+        if stalledWrites.last < 0 { stalledWrites.last = Int32(request) }
+        _ = attemptChangeOnce(request)
+    }
+
     /// Works on the first stalled change; false when it must go on waiting at the head.
     func attemptChangeOnce(_ request: Int) -> Bool {
         invariant(stalledWrites.first == Int32(request), "changes are worked on in order")
@@ -233,6 +242,7 @@ extension Lane {
         let leafOutcome = findLeaves(of: part, isTrim: slot.kind == .trim)
         switch leafOutcome {
         case .ready(let leaves):
+            releaseHeldLeaves(of: Int32(request))
             if leaves.isVacantTrim {
                 // That there is nothing may be the work of a change that has not landed.
                 requests[request].record =
@@ -241,7 +251,9 @@ extension Lane {
                 return .appended
             }
             return appendPart(request, part, in: leaves, payload: payload)
-        case .waiting(let outcome): return outcome
+        case .waiting(let outcome):
+            holdLeaves(of: part, for: request)
+            return outcome
         }
     }
 

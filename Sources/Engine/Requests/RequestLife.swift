@@ -78,11 +78,11 @@ extension Lane {
         return true
     }
 
-    /// Goes on with a request that waited.
+    /// Goes on with a request that waited for a leaf, or of a read for anything else.
     func resume(_ request: Int) {
         switch requests[request].kind {
         case .read: attemptRead(request)
-        case .write, .trim, .writeZeroes: attemptChange(request)
+        case .write, .trim, .writeZeroes: attemptChangeFirst(request)
         case .extents: attemptExtents(request)
         case .promote: attemptPromote(request)
         case .flush, .createVolume, .resizeVolume, .destroyVolume, .shutDown: break
@@ -96,6 +96,7 @@ extension Lane {
         requests[request].status = status
         unfinishedCount -= 1
         noteLogged(request)
+        releaseHeldLeaves(of: Int32(request))
         if status != .done { statistics.failedRequests += 1 }
         finished.append(request)
     }

@@ -143,6 +143,14 @@ struct BlockHistory {
         }
     }
 
+    /// The zeros that were read may be those of a request, of one below it, or a hole.
+    mutating func forgetWhichZeros() {
+        if patches.isEmpty { base = .unclearZero }
+        for index in patches.indices where patches[index].kind != .data {
+            patches[index].kind = .unclearZero
+        }
+    }
+
     /// Makes the content after the first `end` patches the base.  None of them is in doubt.
     mutating func fold(
         before end: Int,

@@ -134,7 +134,7 @@ extension ReferenceVolume {
                 }
                 let wasUnclear = history.isUnclear
                 foldDurable(&history, block)
-                if wasUnclear && history.patches.isEmpty { history.base = .unclearZero }
+                if wasUnclear { history.forgetWhichZeros() }
                 history.isUnclear = false
                 history.isListed = !history.patches.isEmpty
                 history.shownOrder = 0
