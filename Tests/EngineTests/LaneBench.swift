@@ -116,6 +116,11 @@ final class LaneBench: RecoverySource {
         }
     }
 
+    /// Changes a byte of a block on its device.
+    func damage(_ location: Location) {
+        images[Int(location.device.rawValue)][Int(location.block) * 4096 + 1000] ^= 0xFF
+    }
+
     // MARK: Driving
 
     /// Works until nothing is left to do at this moment; `isComplete` tells which operations end.

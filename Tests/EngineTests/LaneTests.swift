@@ -116,3 +116,50 @@ import Units
     let again = try #require(bench.lane.volumeList.first).slot
     #expect(bench.read(again, at: 0, count: 65_536) == expected)
 }
+
+@Test func `a damaged copy on flash is given up for the one on disk`() throws {
+    let bench = try LaneBench(flashSegments: 24, diskSegments: 64)
+    let volume = bench.createVolume(byteCount: 96 << 20)
+    for index in 0..<256 {
+        bench.now = bench.now.advanced(byNanoseconds: 400_000_000)
+        #expect(
+            bench.write(volume, at: UInt64(index) << 18, pattern(index, count: 1 << 18)) == .done
+        )
+    }
+    let expected = Array(pattern(0, count: 1 << 18)[0..<65_536])
+    // Promotes the chunk, then both of its copies are on devices.
+    #expect(bench.read(volume, at: 0, count: 65_536) == expected)
+    _ = bench.settle()
+    let chunk = try #require(bench.lane.view(of: volume, chunk: 0))
+    #expect(chunk.blocks.allSatisfy { $0.flash.isPlace && $0.disk.isPlace })
+    for block in [1, 2, 5] { bench.damage(chunk.blocks[block].flash) }
+    #expect(bench.read(volume, at: 0, count: 65_536) == expected)
+    #expect(bench.lane.statistics.copiesGivenUp == 3)
+    #expect(bench.lane.statistics.blocksPoisoned == 0)
+    // A block that is written in part takes its other bytes from the good copy as well.
+    let second = try #require(bench.lane.view(of: volume, chunk: 0))
+    bench.damage(second.blocks[3].flash)
+    bench.damage(second.blocks[4].flash)
+    #expect(bench.write(volume, at: 3 * 4096 + 512, pattern(9, count: 5000)) == .done)
+    var changed = expected
+    changed.replaceSubrange(
+        (3 * 4096 + 512)..<(3 * 4096 + 512 + 5000),
+        with: pattern(9, count: 5000)
+    )
+    #expect(bench.read(volume, at: 0, count: 65_536) == changed)
+    #expect(bench.lane.statistics.copiesGivenUp == 5)
+}
+
+@Test func `a damaged block with no other copy is an error and stays one`() throws {
+    let bench = try LaneBench()
+    let volume = bench.createVolume()
+    #expect(bench.write(volume, at: 0, pattern(1, count: 65_536)) == .done)
+    _ = bench.settle()
+    let chunk = try #require(bench.lane.view(of: volume, chunk: 0))
+    bench.damage(chunk.blocks[2].flash)
+    #expect(bench.read(volume, at: 0, count: 8192) != nil)
+    #expect(bench.read(volume, at: 8192, count: 4096) == nil)
+    #expect(bench.write(volume, at: 8192 + 100, pattern(2, count: 10)) == .mediaError)
+    #expect(bench.write(volume, at: 8192, pattern(3, count: 4096)) == .done)
+    #expect(bench.read(volume, at: 8192, count: 4096) == pattern(3, count: 4096))
+}

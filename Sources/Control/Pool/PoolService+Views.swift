@@ -109,6 +109,7 @@ extension PoolService {
                 JSONField("reclaimedSegmentCount", .count(sum(\.segmentsReclaimed))),
                 JSONField("checkpointCount", .count(sum(\.checkpoints))),
                 JSONField("checksumErrorCount", .count(sum(\.badBlocks))),
+                JSONField("repairedReadCount", .count(sum(\.copiesGivenUp))),
                 JSONField("poisonedBlockCount", .count(sum(\.blocksPoisoned))),
                 JSONField("noSpaceCount", .count(sum(\.noSpace))),
                 JSONField("throttledTurnCount", .count(sum(\.throttledTurns))),

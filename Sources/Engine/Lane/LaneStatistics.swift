@@ -27,6 +27,7 @@ package struct LaneStatistics: Sendable {
     package var promotionsDropped: UInt64 = 0
     package var verifyFailures: UInt64 = 0
     package var badBlocks: UInt64 = 0
+    package var copiesGivenUp: UInt64 = 0
     package var damagedStates: UInt64 = 0
     package var segmentsReclaimed: UInt64 = 0
     package var checkpoints: UInt64 = 0

@@ -207,6 +207,20 @@ extension Lane {
     /// Appends the next part of a change, or says what it waits for.
     private func nextPart(_ request: Int) -> PartOutcome {
         let slot = requests[request]
+        let byteCount = currentPart(request).byteCount
+        var payload = BufferRegion.empty
+        if slot.kind == .write {
+            payload =
+                buffers.region(slot.buffer)[
+                    Int(slot.progress)..<(Int(slot.progress) + byteCount)
+                ]
+        }
+        return appendPart(request, payload: payload, byteCount: byteCount)
+    }
+
+    /// The part that a change has come to.
+    func currentPart(_ request: Int) -> ChangePart {
+        let slot = requests[request]
         let start = slot.offset + slot.progress
         let left = slot.byteCount - slot.progress
         var limit = UInt64(configuration.atomicByteCountMax)
@@ -218,15 +232,11 @@ extension Lane {
             // Cut where a block ends.
             limit -= start % 4096
         }
-        let byteCount = Int(min(left, limit))
-        var payload = BufferRegion.empty
-        if slot.kind == .write {
-            payload =
-                buffers.region(slot.buffer)[
-                    Int(slot.progress)..<(Int(slot.progress) + byteCount)
-                ]
-        }
-        return appendPart(request, payload: payload, byteCount: byteCount)
+        return ChangePart(
+            volume: Int(slot.volume),
+            offset: start,
+            byteCount: Int(min(left, limit))
+        )
     }
 
     /// Appends one part, of `byteCount` bytes from the request's progress on.

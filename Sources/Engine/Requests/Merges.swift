@@ -98,14 +98,21 @@ extension Lane {
             || mergeBlock(request, index).checksum(from: check.start) != check.checksum
         {
             statistics.badBlocks += 1
-            note("block_unreadable", "a block to be written in part is damaged")
-            requests[request].status = .mediaError
+            let part = currentPart(request)
+            let address = index == 0 ? part.first : part.end - 1
+            if giveUpDamagedCopy(requests[request].volume, address, in: slot.segment) {
+                requests[request].isToReadAgain = true
+            } else {
+                note("block_unreadable", "a block to be written in part is damaged")
+                requests[request].status = .mediaError
+            }
         }
         guard requests[request].operationCount == 0 else { return }
         if requests[request].status != .done {
             return finish(request, requests[request].status)
         }
-        requests[request].mergePhase = .ready
+        requests[request].mergePhase = requests[request].isToReadAgain ? .none : .ready
+        requests[request].isToReadAgain = false
         attemptChange(request)
     }
 

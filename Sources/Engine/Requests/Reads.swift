@@ -193,6 +193,12 @@ extension Lane {
             {
                 continue
             }
+            let address = requests[request].offset / 4096 + UInt64(index)
+            if giveUpDamagedCopy(requests[request].volume, address, in: slot.segment) {
+                statistics.badBlocks += 1
+                requests[request].isToReadAgain = true
+                continue
+            }
             noteBadBlock(request, index, isGood ? "checksum" : "device error")
         }
         finishReadIfDone(request)
@@ -218,6 +224,11 @@ extension Lane {
         guard slot.phase == .active, slot.operationCount == 0,
             slot.progress == slot.blockCount
         else { return }
+        if slot.isToReadAgain && slot.status == .done {
+            requests[request].isToReadAgain = false
+            requests[request].progress = 0
+            return attemptRead(request)
+        }
         finish(request, slot.status)
     }
 }

@@ -24,6 +24,8 @@ struct RequestSlot: BitwiseCopyable {
     var isSequential = false
     /// Of a read: it waited for a promotion once and is not to start another.
     var hasPromoted = false
+    /// A damaged copy of a block was given up: the other one is to be read.
+    var isToReadAgain = false
     /// A part of a block is being replaced: the old block was asked for, or is there.
     var mergePhase = MergePhase.none
     var generation: UInt32 = 0
