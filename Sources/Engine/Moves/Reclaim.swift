@@ -44,8 +44,8 @@ struct ChunkKey: Comparable {
 // chunks had blocks in it; the map says which still have; the policy decides.  The segment is free
 // when nothing refers to it any more and a checkpoint has said so.
 extension Lane {
-    /// Free flash segments at which reclaim begins, at which hosts are slowed, and which they may not
-    /// take.
+    /// Free flash segments at which reclaim begins, at which hosts are slowed, and which they may
+    /// not take.
     var flashMarks: FreeSegmentMarks {
         let reserve = Lane.hostSegmentReserve * pool.laneCount
         return FreeSegmentMarks(

@@ -215,6 +215,7 @@ package final class ReferenceVolume {
         guard let known = request(order) else { return }
         withRequest(order) { request in
             request.isRefused = true
+            request.isThereInPart = !known.isAtomic && !leavesNothing
             request.answeredAt = now
         }
         for block in listed {
@@ -272,6 +273,8 @@ struct IssuedRequest: Equatable {
     /// The largest number while there is no answer.
     var answeredAt = UInt64.max
     var isRefused = false
+    /// Refused half-way: what it did is there like any other change, and as durable.
+    var isThereInPart = false
     /// Survives any crash.
     var isDurable = false
     /// Size of the volume from here on, for a resize.
@@ -281,7 +284,7 @@ struct IssuedRequest: Equatable {
     var isSeenOut = false
 
     var isAcknowledged: Bool { answeredAt != .max && !isRefused }
-    var isSettled: Bool { isDurable || isRefused }
+    var isSettled: Bool { isDurable || isRefused && !isThereInPart }
 }
 
 extension BlockHistory {
