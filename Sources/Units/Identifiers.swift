@@ -16,14 +16,24 @@ package struct Identifier: Hashable, Sendable, Comparable, BitwiseCopyable, Cust
         self.init(high: generator.next(), low: generator.next() | 1)
     }
 
-    /// Reads the 8-4-4-4-12 form that `description` writes; nil when the text is not in it.
+    /// Reads the 8-4-4-4-12 form that `description` writes, in small or capital digits; nil when the
+    /// text is not in it.
     package init?(_ text: String) {
-        let digits = text.filter { $0 != "-" }
-        guard digits.utf8.count == 32, text.utf8.count == 36,
-            let high = UInt64(digits.prefix(16), radix: 16),
-            let low = UInt64(digits.suffix(16), radix: 16)
-        else { return nil }
-        self.init(high: high, low: low)
+        var halves: [2 of UInt64] = [0, 0]
+        var digitCount = 0
+        for (place, byte) in text.utf8.enumerated() {
+            if [8, 13, 18, 23].contains(place) {
+                guard byte == UInt8(ascii: "-") else { return nil }
+                continue
+            }
+            guard digitCount < 32, let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
+                return nil
+            }
+            halves[digitCount / 16] = halves[digitCount / 16] << 4 | UInt64(digit)
+            digitCount += 1
+        }
+        guard digitCount == 32 else { return nil }
+        self.init(high: halves[0], low: halves[1])
     }
 
     @inlinable

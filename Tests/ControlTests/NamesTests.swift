@@ -101,6 +101,7 @@ import Units
         #expect(ByteCountText.number(512 << 30, like: 2 << 40) == "0.5")
         #expect(ByteCountText.number(0, like: 2 << 40) == "0")
         #expect(ByteCountText.number(5, like: 7) == "5")
+        #expect(ByteCountText.number(.max, like: 0) == "18446744073709551615")
         #expect(ByteCountText.grouped(204_800) == "204,800")
         #expect(ByteCountText.grouped(.max) == "18,446,744,073,709,551,615")
     }

@@ -32,6 +32,9 @@ import Units
             "", "00112233-4455-6677-8899-aabbccddeef", "00112233-4455-6677-8899-aabbccddeeffa",
             "00112233445566778899aabbccddeeff", "0011223g-4455-6677-8899-aabbccddeeff",
             "{0112233-4455-6677-8899-aabbccddeeff", "00112233-4455-6677-8899-aabbccddeef ",
+            "+0112233-4455-6677-8899-aabbccddeeff", "00112233-4455-6677-+899-aabbccddeeff",
+            "0-0112233-4455-6677-8899aabbccddeeff", "----00112233445566778899aabbccddeeff",
+            "001122334455-6677-8899-aabbccddeeff-", "00112233-4455-6677-8899-aabbccddee\u{FF26}",
         ])
     func `any other text is no identity`(text: String) {
         #expect(Identifier(text) == nil)

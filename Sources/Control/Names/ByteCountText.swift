@@ -12,6 +12,8 @@ package enum ByteCountText {
     package static func number(_ byteCount: UInt64, like other: UInt64) -> String {
         var unit: UInt64 = 1
         while unit < 1 << 50, other / unit >= 1024 { unit <<= 10 }
+        // So many that a tenth of the unit says nothing, and ten times as many are none.
+        guard byteCount / unit < 1 << 60 else { return "\(byteCount / unit)" }
         let tenths = byteCount / unit * 10 + (byteCount % unit * 10 + unit / 2) / unit
         return tenths % 10 == 0 ? "\(tenths / 10)" : "\(tenths / 10).\(tenths % 10)"
     }

@@ -14,7 +14,7 @@ package struct ControlRequest: Hashable, Sendable {
         self.arguments = arguments
     }
 
-    var line: String {
+    package var line: String {
         let json: JSONValue = ["command": .text(command), "arguments": arguments]
         return json.line + "\n"
     }

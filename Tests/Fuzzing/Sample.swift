@@ -1,0 +1,176 @@
+import Format
+import Units
+
+/// Values of each structure, for seeds.
+enum Sample {
+    static let pool = PoolIdentifier(high: 0x0011_2233_4455_6677, low: 0x8899_AABB_CCDD_EEFF)
+    static let device = DeviceIdentifier(high: 0x1021_3243_5465_7687, low: 0x98A9_BACB_DCED_FE0F)
+    static let flash = DeviceIdentifier(high: 0x0102_0304_0506_0708, low: 0x090A_0B0C_0D0E_0F11)
+    static let volume = VolumeIdentifier(high: 0xF0E1_D2C3_B4A5_9687, low: 0x7869_5A4B_3C2D_1E0F)
+    static let clone = VolumeIdentifier(high: 0xDEAD_BEEF_0011_2233, low: 0x4455_6677_8899_AABB)
+    static let nonce: UInt64 = 0xA1B2_C3D4_E5F6_0718
+    /// Where the checksums of records in a segment of that nonce start from.
+    static let nonceStart = UInt32(truncatingIfNeeded: nonce ^ nonce >> 32)
+
+    static let segment = SegmentHeader(
+        poolIdentifier: pool,
+        deviceIdentifier: device,
+        deviceIndex: DeviceIndex(3),
+        segmentIndex: SegmentIndex(7),
+        segmentSequence: 41,
+        lane: LaneIndex(2),
+        stream: .cold,
+        incarnation: 5,
+        firstRecord: RecordNumber(1001),
+        nonce: nonce,
+        previous: SegmentLink(
+            address: SegmentAddress(device: DeviceIndex(1), index: SegmentIndex(6)),
+            sequence: 40
+        ),
+        openedSeconds: 1_700_000_000
+    )
+
+    static let control = VolumeControl(
+        tree: TreeIdentifier(77),
+        byteCount: 200 << 30,
+        lane: LaneIndex(2),
+        createdSeconds: 1_700_000_001,
+        name: "db01"
+    )
+
+    static let superblock = Superblock(
+        poolIdentifier: pool,
+        poolName: "tank",
+        deviceIdentifier: device,
+        deviceIndex: DeviceIndex(3),
+        role: .disk,
+        deviceByteCount: 8 << 30,
+        segmentByteCount: 32 << 20,
+        segmentCount: 255,
+        laneCount: 2,
+        generation: 6,
+        createdSeconds: 1_700_000_000,
+        model: .hdd7200,
+        devices: [
+            PoolDevice(identifier: flash, role: .flash, index: DeviceIndex(0), byteCount: 1 << 30),
+            PoolDevice(identifier: device, role: .disk, index: DeviceIndex(3), byteCount: 8 << 30),
+        ]
+    )
+
+    /// The entries of the sample record: data, the creation of a volume, a copy.
+    static let entries = [
+        RecordEntry(volume: volume, address: 512, blockCount: 2, kind: .data),
+        RecordEntry(
+            volume: volume,
+            address: 0,
+            blockCount: 0,
+            kind: .control,
+            detail: ControlKind.createVolume.rawValue,
+            payloadByteCount: 36
+        ),
+        RecordEntry(volume: clone, address: 9, blockCount: 1, kind: .copy),
+    ]
+
+    static func recordHeader(isTail: Bool = false) -> RecordHeader {
+        var header = RecordHeader(
+            stream: .host,
+            segmentSequence: 41,
+            segmentIndex: SegmentIndex(7),
+            blockOffset: 12,
+            number: RecordNumber(1003),
+            durableThrough: RecordNumber(1001),
+            firstSequence: SequenceNumber(incarnation: 5, count: 600),
+            entryCount: 3,
+            dataBlockCount: 3,
+            previousChecksum: 0xCAFE_BABE,
+            lane: LaneIndex(2),
+            device: DeviceIndex(3),
+            tableByteCount: UInt32(entries.map(\.byteCount).reduce(0, +)),
+            incarnation: 5
+        )
+        header.isTail = isTail
+        return header
+    }
+
+    /// The sample record's header block, or its tail.
+    static func record(isTail: Bool = false) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: Geometry.blockByteCount)
+        bytes.change { block in
+            var offset = RecordHeader.tableOffset
+            for entry in entries {
+                entry.store(into: &block, at: offset)
+                offset += entry.byteCount
+            }
+            let first = RecordHeader.tableOffset
+            RecordEntry.store(checksum: 0x1111_1111, ofBlock: 0, into: &block, at: first)
+            RecordEntry.store(checksum: 0x2222_2222, ofBlock: 1, into: &block, at: first)
+            let second = first + entries[0].byteCount
+            for (index, byte) in control.encode().enumerated() {
+                byte.store(into: &block, at: second + RecordEntry.fixedByteCount + index)
+            }
+            RecordEntry.store(
+                sequence: SequenceNumber(incarnation: 4, count: 99),
+                checksum: 0x3333_3333,
+                ofBlock: 0,
+                into: &block,
+                at: second + entries[1].byteCount
+            )
+            recordHeader(isTail: isTail).seal(into: &block, nonce: nonce)
+        }
+        return bytes
+    }
+
+    static let tree = TreeIdentifier(77)
+    static let leafIndex: UInt64 = 12_345
+
+    static func encode(_ states: [BlockState], writers: [VolumeIdentifier]) -> [UInt8] {
+        LeafFormat.encode(states: states.span, writers: writers, tree: tree, index: leafIndex)
+    }
+
+    static func emptyLeaf() -> [UInt8] {
+        encode(.init(repeating: .absent, count: LeafFormat.blockCount), writers: [volume])
+    }
+
+    /// All blocks written in sequence.
+    static func sequentialLeaf() -> [UInt8] {
+        let states = (0..<LeafFormat.blockCount).map { index in
+            stored(flash: place(0, UInt64(1000 + index)), disk: .nowhere, 5, UInt32(index), 0)
+        }
+        return encode(states, writers: [volume])
+    }
+
+    /// Runs of every kind, on one tier and on both, ascending and scattered.
+    static func leaf() -> [UInt8] {
+        var states = [BlockState](repeating: .absent, count: LeafFormat.blockCount)
+        for index in 0..<40 {
+            let flash = place(0, UInt64(1000 + index * index))
+            states[index] = stored(flash: flash, disk: .nowhere, UInt64(900 - index), 7, 1)
+            let disk = place(2, UInt64(90_000 + index))
+            states[100 + index] = stored(flash: flash, disk: disk, 20, UInt32(index), 0)
+            states[200 + index].kindCode = BlockState.Kind.zero.rawValue
+            states[511 - index] = .unknown
+        }
+        return encode(states, writers: [volume, clone])
+    }
+
+    private static func place(_ device: UInt8, _ block: UInt64) -> Location {
+        Location(device: DeviceIndex(device), block: block)
+    }
+
+    private static func stored(
+        flash: Location,
+        disk: Location,
+        _ sequence: UInt64,
+        _ checksum: UInt32,
+        _ writer: UInt16
+    ) -> BlockState {
+        BlockState(
+            kind: .stored,
+            flash: flash,
+            disk: disk,
+            sequence: SequenceNumber(sequence),
+            checksum: checksum,
+            writer: writer
+        )
+    }
+}
