@@ -16,8 +16,8 @@ package struct Identifier: Hashable, Sendable, Comparable, BitwiseCopyable, Cust
         self.init(high: generator.next(), low: generator.next() | 1)
     }
 
-    /// Reads the 8-4-4-4-12 form that `description` writes, in small or capital digits; nil when the
-    /// text is not in it.
+    /// Reads the 8-4-4-4-12 form that `description` writes, in small or capital digits; nil when
+    /// the text is not in it.
     package init?(_ text: String) {
         var halves: [2 of UInt64] = [0, 0]
         var digitCount = 0
