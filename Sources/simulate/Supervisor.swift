@@ -33,6 +33,9 @@ final class Supervisor: Sendable {
     private let stopsAtFailure: Bool
     private let state: Mutex<State>
 
+    /// Seeds after which a long run says how far it is.
+    private static var progressSeedCount: UInt64 { 10_000 }
+
     /// Seeds that a worker gets at once.
     private static var chunk: UInt64 { 200 }
 
@@ -157,6 +160,9 @@ final class Supervisor: Sendable {
     private func add(_ words: [String]) {
         state.withLock { state in
             state.totals.seedCount += 1
+            if state.totals.seedCount % Self.progressSeedCount == 0 {
+                complain("\(state.totals.seedCount) seeds")
+            }
             state.totals.stepCount += UInt64(words[2]) ?? 0
             state.totals.crashCount += UInt64(words[3]) ?? 0
             state.totals.virtualNanoseconds += UInt64(words[4]) ?? 0
@@ -176,7 +182,12 @@ final class Supervisor: Sendable {
         state.withLock { state in
             guard !state.isStopped else { return }
             state.totals.failures.append(Totals.Failure(seed: seed, text: text))
-            if stopsAtFailure { state.isStopped = true }
+            if stopsAtFailure {
+                state.isStopped = true
+            } else {
+                // A long run tells at once what it finds; the report comes at its end.
+                complain("seed \(seed) failed: \(text)")
+            }
         }
     }
 }
