@@ -95,6 +95,7 @@ if isFuzzing {
                 "Units", "Format", "IO", "Catalogue", "Engine", "Simulation", "NBD", "Control",
             ],
             path: "Tests/Fuzzing",
+            exclude: ["Findings"],
             swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])],
             linkerSettings: [.unsafeFlags([sanitizers])]
         )

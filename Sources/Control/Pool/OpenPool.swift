@@ -271,6 +271,8 @@ enum RecoveryText {
             "segment \(address.index.rawValue) of device \(address.device.rawValue) cannot be read"
         case .unknownLane(let lane):
             "the catalogue names lane \(lane.rawValue), which does not exist"
+        case .rowImpossible(let table):
+            "the table '\(table)' of the catalogue has a row that nobody writes"
         case .unknownTree(let tree):
             "the catalogue holds leaves of the unknown tree \(tree.rawValue)"
         case .recordLost(let lane, let number, let segment):

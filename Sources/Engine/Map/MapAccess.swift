@@ -171,12 +171,22 @@ extension Lane {
     @inline(__always)
     func release(_ location: Location) {
         let segment = pool.slot(of: location)
-        invariant(pool.segments[segment].liveBlockCount > 0, "a segment loses what it has")
+        guard pool.segments[segment].liveBlockCount > 0 else { return miscounted(segment) }
         if !Mutant.overwriteKeepsCount.isOn || nextSequence.rawValue % 64 != 0 {
             pool.segments[segment].liveBlockCount -= 1
         }
         noteChanged(segment)
         if pool.segments[segment].liveBlockCount == 0 { noteIfEmptied(segment) }
+    }
+
+    /// A leaf let go of a segment that nothing refers to, by the count that was kept: the segment
+    /// could have been given back while it was needed.  Nothing may be freed by such counts.
+    private func miscounted(_ segment: Int) {
+        let address = pool.address(of: segment)
+        fence(
+            "segment \(address.index.rawValue) of device \(address.device.rawValue) has fewer live "
+                + "blocks by its count than leaves refer to: the catalogue contradicts itself"
+        )
     }
 
     @inline(__always)

@@ -55,10 +55,11 @@ package struct PoolOpening {
             deviceIdentifiers: deviceIdentifiers,
             recordDataBlockMax: configuration.recordDataBlockMax
         )
-        try adoptSegments(into: pool)
+        try CatalogueCheck(laneCount: laneCount, devices: devices).check(contents)
+        adoptSegments(into: pool)
         var lanes: [Lane] = []
         for index in 0..<laneCount {
-            lanes.append(try makeLane(LaneIndex(UInt16(index)), pool, now))
+            lanes.append(makeLane(LaneIndex(UInt16(index)), pool, now))
         }
         var report = RecoveryReport()
         let found = try findHostSegments(pool, source, &report)
@@ -73,13 +74,8 @@ package struct PoolOpening {
         return (pool, lanes, report)
     }
 
-    private func adoptSegments(into pool: Pool) throws(RecoveryError) {
+    private func adoptSegments(into pool: Pool) {
         for row in contents.segments {
-            let device = Int(row.address.device.rawValue)
-            guard device < devices.count,
-                Int(row.address.index.rawValue) < devices[device].segmentCount
-            else { throw .segmentOutside(row.address) }
-            guard Int(row.lane.rawValue) < laneCount else { throw .unknownLane(row.lane) }
             var state = SegmentState()
             state.use = .sealed
             state.stream = row.stream
@@ -91,11 +87,7 @@ package struct PoolOpening {
         }
     }
 
-    private func makeLane(
-        _ index: LaneIndex,
-        _ pool: Pool,
-        _ now: Instant
-    ) throws(RecoveryError) -> Lane {
+    private func makeLane(_ index: LaneIndex, _ pool: Pool, _ now: Instant) -> Lane {
         let lane = Lane(
             index: index,
             pool: pool,
@@ -112,13 +104,8 @@ package struct PoolOpening {
             slots[row.tree] = slot
             pool.chargeUnconditionally(Int(row.ownedBlockCount))
         }
-        let elsewhere = Set(contents.volumes.map(\.tree))
         for key in contents.leafKeys {
-            if let slot = slots[key.tree] {
-                lane.presence[slot].insert(key.index)
-            } else if !elsewhere.contains(key.tree) {
-                throw .unknownTree(key.tree)
-            }
+            if let slot = slots[key.tree] { lane.presence[slot].insert(key.index) }
         }
         return lane
     }

@@ -1,4 +1,5 @@
 package import Catalogue
+package import Format
 package import IO
 package import Units
 
@@ -17,6 +18,8 @@ package enum RecoveryError: Error, Equatable, Sendable {
     /// The device does not give the header of a flash segment, which may belong to the log.
     case segmentUnreadable(SegmentAddress)
     case unknownLane(LaneIndex)
+    /// A row of the catalogue has a value that no checkpoint writes, or is there twice.
+    case rowImpossible(table: StaticName)
     case unknownTree(TreeIdentifier)
     /// A record that was flushed is damaged, header and tail: which blocks it changed is unknown,
     /// and what they read as would be old data.

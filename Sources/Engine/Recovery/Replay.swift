@@ -197,20 +197,43 @@ struct Replay {
     ) -> Bool {
         let data = Int(header.dataBlockCount)
         guard offset + data + RecordHeader.overheadBlockCount <= end else { return false }
-        if expected <= durable || Mutant.replayWithoutChecksums.isOn { return true }
-        guard let tail = self.header(at: offset + 1 + data, of: part), tail.isTail,
-            tail.number == header.number
-        else { return false }
+        let isDurable = expected <= durable
+        if !isDurable && !Mutant.replayWithoutChecksums.isOn {
+            guard let tail = self.header(at: offset + 1 + data, of: part), tail.isTail,
+                tail.number == header.number
+            else { return false }
+        }
+        return hasSoundEntries(
+            header,
+            table,
+            firstData: offset + 1,
+            checksData: !isDurable && !Mutant.replayWithoutChecksums.isOn
+        )
+    }
+
+    /// Whether the entries are such as a lane appends: they fill the table and own the record's
+    /// data between them, each touches no more than two leaves, and none has a number that no
+    /// later one could follow.  What is applied can then reach no block beyond the record.
+    private func hasSoundEntries(
+        _ header: RecordHeader,
+        _ table: Int,
+        firstData: Int,
+        checksData: Bool
+    ) -> Bool {
+        let bytes = arena.region.block(table)
         var place = RecordHeader.tableOffset
         let tableEnd = place + Int(header.tableByteCount)
-        var block = offset + 1
+        var block = firstData
+        let dataEnd = firstData + Int(header.dataBlockCount)
         var sequence = header.firstSequence.rawValue
-        let bytes = arena.region.block(table)
+        guard UInt64(header.entryCount) < .max - sequence else { return false }
         for _ in 0..<header.entryCount {
             do throws(FormatError) {
                 let entry = try RecordEntry(decoding: bytes.bytes, at: place, end: tableEnd)
-                guard block + Int(entry.dataBlockCount) <= offset + 1 + data,
-                    hasChecksums(entry, bytes, place, block, SequenceNumber(sequence))
+                guard entry.kind != .copy, isInTwoLeaves(entry),
+                    block + Int(entry.dataBlockCount) <= dataEnd,
+                    !checksData
+                        || hasChecksums(entry, bytes, place, block, SequenceNumber(sequence))
                 else { return false }
                 block += Int(entry.dataBlockCount)
                 place += entry.byteCount
@@ -219,7 +242,14 @@ struct Replay {
                 return false
             }
         }
-        return true
+        return place == tableEnd && block == dataEnd
+    }
+
+    private func isInTwoLeaves(_ entry: RecordEntry) -> Bool {
+        guard entry.kind != .control, entry.blockCount > 0 else { return entry.kind == .control }
+        let first = entry.address / UInt64(Geometry.blocksPerLeaf)
+        let last = (entry.address + UInt64(entry.blockCount) - 1) / UInt64(Geometry.blocksPerLeaf)
+        return last - first <= 1
     }
 
     private func hasChecksums(

@@ -1,0 +1,72 @@
+internal import Catalogue
+internal import Format
+internal import Units
+
+/// Refuses a catalogue that names what the pool does not have, before anything is built from it.
+///
+/// SQLite holds rows without a checksum, and a catalogue may come from elsewhere: each number that
+/// is an index, a count or a size here was looked at.
+struct CatalogueCheck {
+    let laneCount: Int
+    let devices: [DeviceGeometry]
+
+    func check(_ contents: CatalogueContents) throws(RecoveryError) {
+        for row in contents.segments { try check(row) }
+        for position in contents.positions { try check(position) }
+        try check(contents.volumes)
+        let trees = Set(contents.volumes.map(\.tree))
+        let leafCountMax = Geometry.volumeByteCountMax / UInt64(Geometry.leafByteCount)
+        for key in contents.leafKeys {
+            guard trees.contains(key.tree) else { throw .unknownTree(key.tree) }
+            guard key.index < leafCountMax else { throw .leafDamaged(key) }
+        }
+    }
+
+    /// The device that a place is on.
+    private func device(of address: SegmentAddress) throws(RecoveryError) -> DeviceGeometry {
+        let device = Int(address.device.rawValue)
+        guard device < devices.count,
+            Int(address.index.rawValue) < devices[device].segmentCount
+        else { throw .segmentOutside(address) }
+        return devices[device]
+    }
+
+    private func check(_ lane: LaneIndex) throws(RecoveryError) {
+        guard Int(lane.rawValue) < laneCount else { throw .unknownLane(lane) }
+    }
+
+    private func check(_ row: SegmentRow) throws(RecoveryError) {
+        let device = try device(of: row.address)
+        try check(row.lane)
+        let role: DeviceRole = row.stream == .cold ? .disk : .flash
+        // Far more references than there are, and room to count on.
+        guard device.role == role, row.liveBlockCount <= UInt32.max / 2 else {
+            throw .rowImpossible(table: "segments")
+        }
+    }
+
+    private func check(_ position: LanePosition) throws(RecoveryError) {
+        try check(position.lane)
+        guard position.nextRecord.rawValue > 0, position.nextRecord.rawValue < .max >> 1 else {
+            throw .rowImpossible(table: "positions")
+        }
+        guard let segment = position.segment else { return }
+        let device = try device(of: segment)
+        guard device.role == .flash, Int(position.blockOffset) <= device.segmentBlockCount else {
+            throw .rowImpossible(table: "positions")
+        }
+    }
+
+    private func check(_ volumes: [VolumeRow]) throws(RecoveryError) {
+        let blockCountMax = Geometry.volumeByteCountMax / UInt64(Geometry.blockByteCount)
+        var identifiers: Set<VolumeIdentifier> = []
+        var trees: Set<TreeIdentifier> = []
+        for row in volumes {
+            try check(row.lane)
+            guard row.byteCount <= Geometry.volumeByteCountMax,
+                row.ownedBlockCount <= blockCountMax,
+                identifiers.insert(row.identifier).inserted, trees.insert(row.tree).inserted
+            else { throw .rowImpossible(table: "volumes") }
+        }
+    }
+}
