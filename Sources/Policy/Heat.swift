@@ -17,8 +17,9 @@ package enum Touch: UInt8, Sendable, BitwiseCopyable {
 /// held as of the last touch and decayed when it is looked at, so an untouched chunk costs no work.
 /// The three words are also the stored form.  All zeros is a chunk that was never touched.
 ///
-/// A touch of a sequential run weighs 1/16 for each block of the chunk that it covers: a scan counts
-/// once, whether it reads the chunk at one go or in sixteen blocks.  Averages stay at 4,095 once they reach it: 0.8 touches a second by the short one.
+/// A touch of a sequential run weighs 1/16 for each block of the chunk that it covers: a scan
+/// counts once, whether it reads the chunk at one go or in sixteen blocks.  Averages stay at 4,095
+/// once they reach it: 0.8 touches a second by the short one.
 package struct Heat: Hashable, Sendable, BitwiseCopyable {
     @usableFromInline var lastTick: UInt32
     @usableFromInline var reads: UInt32

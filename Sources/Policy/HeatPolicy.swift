@@ -1,8 +1,8 @@
 /// The limits within which a `HeatPolicy` works.  All can be changed while it runs.
 package struct HeatPolicyLimits: Sendable, BitwiseCopyable {
     package var scale = HeatScale.standard
-    /// Largest share of a reclaimed segment that is kept on flash, at no pressure; 0...0.9.  All that
-    /// lives in a segment that is mostly dead may be kept: it costs little and frees much.
+    /// Largest share of a reclaimed segment that is kept on flash, at no pressure; 0...0.9.  All
+    /// that lives in a segment that is mostly dead may be kept: it costs little and frees much.
     package var keptShareMax: Float = 0.5
     /// Chunks hotter than this (touches an hour, with the present one) are promoted when read.  One
     /// lone touch is worth 0.69, two close ones 1.39.

@@ -85,8 +85,8 @@ package struct ReclaimFacts: Sendable, BitwiseCopyable {
     package var ageSegments: UInt32 = 0
     /// When the segment was opened: a touch after it came while the chunk was in its queue.
     package var segmentTick: UInt32 = 0
-    /// Share of the segment's blocks that were live when it was chosen, 0...1: what keeping them all
-    /// would cost of what the segment frees.
+    /// Share of the segment's blocks that were live when it was chosen, 0...1: what keeping them
+    /// all would cost of what the segment frees.
     package var segmentLiveShare: Float = 1
     package var diskHasRoom = true
     /// How short of free flash segments the pool is, 0...1: `FreeSegmentMarks.pressure`.

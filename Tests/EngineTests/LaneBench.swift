@@ -31,6 +31,8 @@ final class LaneBench: RecoverySource {
     ]
     var report = RecoveryReport()
     private var nextContext: UInt64 = 1
+    /// The catalogue takes no commit.
+    var failsCommits = false
 
     init(flashSegments: Int = 32, diskSegments: Int = 64) throws {
         flash = DeviceGeometry(
@@ -161,6 +163,7 @@ final class LaneBench: RecoverySource {
         case .load(let key):
             return .loaded(leaves[key] ?? StoredLeaf(key: key, bytes: [], heat: []))
         case .commit(let image):
+            if failsCommits { return .failed("no space") }
             commit(image)
             return .committed
         }

@@ -1,4 +1,5 @@
 import Format
+import IO
 import Testing
 import Units
 
@@ -91,6 +92,37 @@ import Units
     #expect(try view().readsPerHour > cool.readsPerHour)
     #expect(bench.read(volume, at: 0, count: 8192) == Array(pattern(0, count: 8192)))
     #expect(bench.lane.statistics.blocksFromFlash == before.blocksFromFlash + 2)
+}
+
+@Test func `a catalogue that fails leaves no request without an answer`() throws {
+    let bench = try LaneBench(flashSegments: 24, diskSegments: 64)
+    let volume = bench.createVolume(byteCount: 96 << 20)
+    bench.failsCommits = true
+    // 64 MiB at 48 MiB of flash: without checkpoints no segment comes free.
+    let arena = Arena(byteCount: 1 << 20, isPopulated: false)
+    var finished: [Finished] = []
+    for index in 0..<64 {
+        bench.now = bench.now.advanced(byNanoseconds: 100_000_000)
+        for part in 0..<4 {
+            guard bench.lane.admits(.write, byteCount: 1 << 18) else { continue }
+            bench.lane.write(
+                volume,
+                offset: UInt64(index * 4 + part) << 18,
+                payload: arena.region[0..<(1 << 18)],
+                isDurable: false,
+                context: bench.context()
+            )
+        }
+        let done = bench.settle()
+        finished += done
+        for each in done { bench.lane.release(each.token) }
+    }
+    #expect(bench.lane.isReadOnly)
+    #expect(bench.lane.isIdle)
+    #expect(finished.contains { $0.status == .readOnly })
+    #expect(bench.read(volume, at: 0, count: 4096) != nil)
+    bench.lane.beginShutdown(context: 1)
+    #expect(bench.end() == .readOnly)
 }
 
 @Test func `trimmed and zeroed ranges read as zeros`() throws {

@@ -1,4 +1,5 @@
 package import Catalogue
+internal import Dispatch
 internal import IO
 internal import Logging
 
@@ -10,8 +11,15 @@ package struct Daemon {
 
     package init(directory: PoolDirectory, options: PoolService.Options) {
         self.directory = directory
+        let log = Logger(label: "isotherm", factory: { _ in ErrorOutputLog() })
+        self.log = log
+        var options = options
+        // A log that is slow to take a line must not hold up a lane.
+        let queue = DispatchQueue(label: "isotherm.events")
+        options.report = { rows in
+            queue.async { for row in rows { log.warning("\(row.type): \(row.text)") } }
+        }
         self.options = options
-        log = Logger(label: "isotherm", factory: { _ in ErrorOutputLog() })
     }
 
     /// Serves; returns when everything is closed in good order.

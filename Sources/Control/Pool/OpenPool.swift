@@ -25,6 +25,8 @@ final class OpenPool: Sendable {
     let state: ServerState
     let catalogue: CatalogueService
     let report: RecoveryReport
+    /// Devices whose superblocks did not agree and were written anew.
+    let mendedPaths: [String]
     let incarnation: UInt32
     /// Volumes as recovery found them.
     let volumes: [(slot: VolumeSlot, row: VolumeRow)]
@@ -38,12 +40,15 @@ final class OpenPool: Sendable {
         var listeners: [ListeningSocket] = []
         /// Memory is faulted in at the start, for a pool that is going to serve.
         var isPopulated = false
+        /// Takes the lanes' events without making them wait.
+        var report: @Sendable ([EventRow]) -> Void = { _ in }
     }
 
     init(_ opened: Catalogue, options: Options) throws(ControlError) {
         row = opened.pool
         devices = opened.devices.sorted { $0.index < $1.index }
-        let files = try PoolDevices.open(devices, of: row)
+        let (files, mended) = try PoolDevices.open(devices, of: row)
+        mendedPaths = mended
         for file in files {
             do throws(DeviceError) {
                 try file.flush()
@@ -57,7 +62,7 @@ final class OpenPool: Sendable {
         report = recovered.report
         incarnation = recovered.pool.incarnation
         volumes = recovered.lanes.flatMap(\.volumeList)
-        let state = try Self.makeState(laneCount: lanes.count, limits: options.limits)
+        let state = try Self.makeState(laneCount: lanes.count, options)
         self.state = state
         let service = CatalogueService(opened) { lane, answer in
             let isTaken = state.send(.catalogueAnswer(answer), to: lane)
@@ -153,7 +158,7 @@ final class OpenPool: Sendable {
 
     private static func makeState(
         laneCount: Int,
-        limits: ServerLimits
+        _ options: Options
     ) throws(ControlError) -> ServerState {
         var mailboxes: [Mailbox<LaneMessage>] = []
         for _ in 0..<laneCount {
@@ -163,7 +168,11 @@ final class OpenPool: Sendable {
                 throw .system(what: "mailbox", reason: "\(error)")
             }
         }
-        return ServerState(mailboxes: mailboxes, limits: limits)
+        return ServerState(
+            mailboxes: mailboxes,
+            limits: options.limits,
+            report: options.report
+        )
     }
 
     /// A model for each device that has one, shared by all lanes.

@@ -51,18 +51,25 @@ enum PoolDevices {
     /// Opens and locks every device of the pool, in the order of their indexes.
     ///
     /// Each must be who the catalogue says: its superblock names it, its pool and its division.
-    /// Copies of a superblock that do not agree are written anew.
-    static func open(_ rows: [DeviceRow], of pool: PoolRow) throws(ControlError) -> [DeviceFile] {
+    /// Copies of a superblock that do not agree are written anew; `mended` names their devices.
+    static func open(
+        _ rows: [DeviceRow],
+        of pool: PoolRow
+    ) throws(ControlError) -> (files: [DeviceFile], mended: [String]) {
         var files: [DeviceFile] = []
+        var mended: [String] = []
         for row in rows.sorted(by: { $0.index < $1.index }) {
             let file = try open(row.path)
             let store = SuperblockStore(file)
             let choice = try store.choose()
             try check(choice.superblock, row, pool, file)
-            if !choice.isWhole { try store.write(choice.superblock, order: choice.writeOrder) }
+            if !choice.isWhole {
+                try store.write(choice.superblock, order: choice.writeOrder)
+                mended.append(row.path)
+            }
             files.append(file)
         }
-        return files
+        return (files, mended)
     }
 
     private static func check(

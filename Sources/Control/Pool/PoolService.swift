@@ -18,6 +18,8 @@ package final class PoolService: ControlService {
         package var isServing = false
         /// How long to wait for another process that has the pool open for a moment: a command.
         package var patienceSeconds = 0
+        /// Takes what happens in the lanes, as it happens, without making them wait.
+        package var report: @Sendable ([EventRow]) -> Void = { _ in }
         package init() {}
     }
 
@@ -68,6 +70,7 @@ package final class PoolService: ControlService {
             var open = OpenPool.Options()
             open.listeners = listeners
             open.isPopulated = options.isServing
+            open.report = options.report
             return PoolService(directory, try OpenPool(catalogue, options: open), endpoints)
         } catch {
             // The first error is the one to report; the lock goes with the catalogue.
@@ -151,7 +154,12 @@ package final class PoolService: ControlService {
     }
 
     /// What is allowed and may surprise.
-    package var warnings: [String] { [promiseWarning(adding: 0)].compactMap(\.self) }
+    package var warnings: [String] {
+        [promiseWarning(adding: 0)].compactMap(\.self)
+            + pool.mendedPaths.map { path in
+                "\(path): copies of the superblock were damaged or old; they are written anew"
+            }
+    }
 
     /// Names of the volumes, as exports have them.
     package var exportNames: [String] {

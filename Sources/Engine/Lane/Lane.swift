@@ -138,6 +138,7 @@ package final class Lane: @unchecked Sendable {
     var catalogueOutbox: [CatalogueRequest] = []
     var catalogueAwaited: [CatalogueAwait] = []
     var events: [EventRow] = []
+    var news = LaneNews()
     var catalogueIsGood = true
 
     // Life
@@ -293,17 +294,14 @@ package final class Lane: @unchecked Sendable {
     }
     var heatTickAtStart: UInt32 = 0
 
-    /// Something for admins to read.
-    func note(_ type: String, _ text: String) {
-        events.append(EventRow(seconds: wallSeconds, type: type, text: text))
-    }
-
     /// Stops changing anything: a device no longer does what it was told.
     func fence(_ reason: String) {
         guard !isReadOnly else { return }
         isReadOnly = true
         note("lane_read_only", reason)
         statistics.fences += 1
+        // Changes that wait are refused by the next turn.
+        hasProgressed = true
     }
 }
 

@@ -7,8 +7,8 @@ package struct LaneStatistics: Sendable {
     package var flushRequests: UInt64 = 0
     package var flushes: UInt64 = 0
     package var blocksWritten: UInt64 = 0
-    /// Blocks that hosts read, by where they came from; a read that waits for the disk counts there,
-    /// also when it is served from the buffer of a promotion.
+    /// Blocks that hosts read, by where they came from; a read that waits for the disk counts
+    /// there, also when it is served from the buffer of a promotion.
     package var blocksFromMemory: UInt64 = 0
     package var blocksFromFlash: UInt64 = 0
     package var blocksFromDisk: UInt64 = 0

@@ -162,6 +162,12 @@ extension Lane {
     /// Works on the first stalled change; false when it must go on waiting at the head.
     func attemptChangeOnce(_ request: Int) -> Bool {
         invariant(stalledWrites.first == Int32(request), "changes are worked on in order")
+        if isReadOnly {
+            // Nothing that it may wait for will come.
+            _ = popFirst(of: &stalledWrites)
+            finish(request, .readOnly)
+            return true
+        }
         while true {
             switch nextPart(request) {
             case .appended:

@@ -7,7 +7,8 @@ extension Lane {
     /// Gives up the damaged copy of a block on flash, if the disk has the block too: reading again
     /// finds that one.  False when there is no other copy.
     ///
-    /// This is not logged: should a crash bring the damaged copy back to the map, it is found again.
+    /// This is not logged: should a crash bring the damaged copy back to the map, it is found
+    /// again.
     func giveUpDamagedCopy(_ volume: UInt32, _ address: UInt64, in segment: Int32) -> Bool {
         let leaf = address / UInt64(Geometry.blocksPerLeaf)
         guard let slot = leaves.find(volume: volume, index: leaf) else { return false }

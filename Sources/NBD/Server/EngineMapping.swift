@@ -19,7 +19,7 @@ extension RequestStatus {
         case .done: "done"
         case .mediaError: "a block is damaged or its device failed"
         case .noSpace: "the pool is full"
-        case .readOnly: "the pool accepts no changes: see its events"
+        case .readOnly: "the pool accepts no changes: see the log of the server"
         case .shuttingDown: "the server is shutting down"
         case .invalid: "the volume is gone or became smaller"
         }

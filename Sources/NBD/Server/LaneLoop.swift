@@ -176,6 +176,7 @@ package final class LaneLoop: @unchecked Sendable {
             resumeListeners()
             nextSweep = now.advanced(byNanoseconds: limits.sweepNanoseconds)
         }
+        if lane.hasNews { shared.report(lane.takeNews()) }
         if isStopping { continueStopping() }
     }
 

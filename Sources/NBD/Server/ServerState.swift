@@ -42,14 +42,21 @@ package final class ServerState: Sendable {
 
     package let exports = ExportTable()
     package let limits: ServerLimits
+    /// Takes the lanes' events, on their threads; it must not make them wait.
+    let report: @Sendable ([EventRow]) -> Void
     private let mailboxes: [Mailbox<LaneMessage>]
     private let connectionCount = Atomic<Int>(0)
 
     /// `mailboxes` are those of the lanes, in their order, each with room for every connection and
     /// every answer of the catalogue that can be on its way: `mailboxCapacity`.
-    package init(mailboxes: [Mailbox<LaneMessage>], limits: ServerLimits = ServerLimits()) {
+    package init(
+        mailboxes: [Mailbox<LaneMessage>],
+        limits: ServerLimits = ServerLimits(),
+        report: @escaping @Sendable ([EventRow]) -> Void = { _ in }
+    ) {
         self.mailboxes = mailboxes
         self.limits = limits
+        self.report = report
     }
 
     /// From any thread.  False when the lane's mailbox is full and does not take it.
