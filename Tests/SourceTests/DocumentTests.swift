@@ -4,8 +4,8 @@ import Testing
 /// The documents name only what is there.
 @Suite struct DocumentTests {
     private static let documents = [
-        "README.md", "docs/data-path.md", "docs/format.md", "docs/nbd.md", "docs/promises.md",
-        "docs/recovery.md",
+        "README.md", "docs/data-path.md", "docs/format.md", "docs/fuzzing.md", "docs/nbd.md",
+        "docs/promises.md", "docs/recovery.md",
     ]
 
     /// Files and folders of the project that a text names: in backticks, and as targets of links.

@@ -158,17 +158,40 @@ package struct JSONReader {
         while offset < bytes.count, Self.isNumeric(bytes[offset]) { offset += 1 }
         guard offset > start else { throw .unexpected(offset: start) }
         let digits = String(decoding: bytes[start..<offset], as: UTF8.self)
-        let magnitude = digits.drop { $0 == "-" }
-        let leads = magnitude.first.map { $0.isASCII && $0.isNumber } ?? false
-        let hasLeadingZero =
-            magnitude.hasPrefix("0") && magnitude.dropFirst().first?.isNumber == true
-        guard leads, !hasLeadingZero, digits.utf8.count <= 64 else { throw .number(offset: start) }
-        if let whole = Int64(digits) { return .integer(whole) }
-        if let whole = UInt64(digits) { return .large(whole) }
-        guard let value = Double(digits), value.isFinite, digits.last?.isNumber == true else {
+        guard digits.utf8.count <= 64, Self.isNumber(digits.utf8) else {
             throw .number(offset: start)
         }
+        if let whole = Int64(digits) { return .integer(whole) }
+        if let whole = UInt64(digits) { return .large(whole) }
+        guard let value = Double(digits), value.isFinite else { throw .number(offset: start) }
         return .real(value)
+    }
+
+    /// The grammar of RFC 8259: `-`, whole digits without a leading zero, `.` and digits, `e` or
+    /// `E` with a sign and digits; all but the whole digits may be missing.
+    private static func isNumber(_ text: String.UTF8View) -> Bool {
+        var rest = text[...]
+        func takeDigits() -> Int {
+            let digits = rest.prefix { $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }
+            rest = rest.dropFirst(digits.count)
+            return digits.count
+        }
+        if rest.first == UInt8(ascii: "-") { rest = rest.dropFirst() }
+        let hasLeadingZero = rest.first == UInt8(ascii: "0")
+        let wholeCount = takeDigits()
+        guard wholeCount == 1 || (wholeCount > 1 && !hasLeadingZero) else { return false }
+        if rest.first == UInt8(ascii: ".") {
+            rest = rest.dropFirst()
+            guard takeDigits() > 0 else { return false }
+        }
+        if rest.first == UInt8(ascii: "e") || rest.first == UInt8(ascii: "E") {
+            rest = rest.dropFirst()
+            if rest.first == UInt8(ascii: "+") || rest.first == UInt8(ascii: "-") {
+                rest = rest.dropFirst()
+            }
+            guard takeDigits() > 0 else { return false }
+        }
+        return rest.isEmpty
     }
 
     private static func isNumeric(_ byte: UInt8) -> Bool {
