@@ -35,8 +35,6 @@ package enum Mutant: String, CaseIterable, Sendable {
     case vacantTrimAnsweredAtOnce
     case barrenSegmentsKept
     case lanesNotWoken
-    case oldestChangeHoldsNothing
-    case moveNeverCut
 
     #if MUTANTS
         /// Set once, before any lane is made.

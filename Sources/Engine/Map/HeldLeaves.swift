@@ -18,9 +18,7 @@ struct HeldLeaves {
 extension Lane {
     /// Keeps the leaves of a part that are in memory or on their way, if its request is the oldest.
     func holdLeaves(of part: ChangePart, for request: Int) {
-        guard unlogged.first == Int32(request), !Mutant.oldestChangeHoldsNothing.isOn else {
-            return
-        }
+        guard unlogged.first == Int32(request) else { return }
         releaseHeldLeaves(of: held.request)
         held = HeldLeaves(
             request: Int32(request),

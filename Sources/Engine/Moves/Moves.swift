@@ -348,7 +348,7 @@ extension Lane {
             (moves[move].toDisk ? cold.remaining : mature.remaining)
             - RecordHeader.overheadBlockCount
         let count = Int(moves[move].itemCount)
-        guard room > 0, room < count, !Mutant.moveNeverCut.isOn else { return }
+        guard room > 0, room < count else { return }
         moves[move].itemCount = Int32(room)
         let last = chunk(of: moveItems[firstItem(move) + room - 1])
         for index in room..<count {
