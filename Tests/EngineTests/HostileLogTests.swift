@@ -120,6 +120,19 @@ import Units
         #expect(bench.write(volume, at: 0, pattern(4, count: 4096)) == .readOnly)
         #expect(bench.read(volume, at: 0, count: 8192) == pattern(3, count: 8192))
     }
+
+    @Test func `an owned count below the truth stops changes, not reads`() throws {
+        let bench = try bench()
+        bench.lane.beginShutdown(context: 1)
+        #expect(bench.end() == .done)
+        bench.contents.volumes[0].ownedBlockCount = 1
+        try bench.open()
+        let volume = try #require(bench.lane.volumeList.first).slot
+        bench.lane.trim(volume, offset: 0, byteCount: 8192, isDurable: false, context: 5)
+        _ = bench.end()
+        #expect(bench.lane.isReadOnly)
+        #expect(bench.read(volume, at: 65_536, count: 4096) == pattern(2, count: 4096))
+    }
 }
 
 extension [UInt8] {

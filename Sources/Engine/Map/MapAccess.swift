@@ -184,8 +184,16 @@ extension Lane {
     private func miscounted(_ segment: Int) {
         let address = pool.address(of: segment)
         fence(
-            "segment \(address.index.rawValue) of device \(address.device.rawValue) has fewer live "
-                + "blocks by its count than leaves refer to: the catalogue contradicts itself"
+            "segment \(address.index.rawValue) of device \(address.device.rawValue) has fewer "
+                + "live blocks by its count than leaves refer to: the catalogue contradicts itself"
+        )
+    }
+
+    /// A volume gave back more blocks than it owned by the count that was kept.
+    private func miscounted(volume: Int) {
+        fence(
+            "volume \(volumes[volume].identifier) owns fewer blocks by its count than it gives "
+                + "back: the catalogue contradicts itself"
         )
     }
 
@@ -242,6 +250,8 @@ extension Lane {
             let volume = Int(leaves.entries[slot].volume)
             if state.isCharged {
                 volumes[volume].ownedBlockCount += 1
+            } else if volumes[volume].ownedBlockCount == 0 {
+                miscounted(volume: volume)
             } else {
                 volumes[volume].ownedBlockCount -= 1
                 if !Mutant.trimKeepsCharge.isOn { pool.refund(1) }
