@@ -125,8 +125,12 @@ final class LaneBench: RecoverySource {
 
     // MARK: Driving
 
-    /// Works until nothing is left to do at this moment; `isComplete` tells which operations end.
-    func settle(completing isComplete: (Operation) -> Bool = { _ in true }) -> [Finished] {
+    /// Works until nothing is left to do at this moment; `isComplete` tells which operations end,
+    /// and `outcome` how.
+    func settle(
+        completing isComplete: (Operation) -> Bool = { _ in true },
+        outcome: (Operation) -> OperationResult = { _ in .done }
+    ) -> [Finished] {
         var finished: [Finished] = []
         for _ in 0..<10_000 {
             lane.turn(now: now)
@@ -134,15 +138,7 @@ final class LaneBench: RecoverySource {
             while let operation = lane.nextOperation() {
                 guard isComplete(operation) else { continue }
                 isQuiet = false
-                if operation.kind == .read || operation.kind == .write {
-                    transfer(
-                        operation.kind,
-                        operation.device,
-                        Int(operation.offset),
-                        operation.region
-                    )
-                }
-                lane.complete(Completion(token: operation.token, result: .done))
+                carry(out: [operation], outcome: outcome)
             }
             while let request = lane.nextCatalogueRequest() {
                 isQuiet = false
@@ -156,6 +152,32 @@ final class LaneBench: RecoverySource {
         }
         Issue.record("the lane does not come to rest")
         return finished
+    }
+
+    /// The operations that the lane wants now, left in flight.
+    func takeOperations() -> [Operation] {
+        var taken: [Operation] = []
+        while let operation = lane.nextOperation() { taken.append(operation) }
+        return taken
+    }
+
+    /// Does operations and tells the lane how they ended.
+    func carry(
+        out operations: [Operation],
+        outcome: (Operation) -> OperationResult = { _ in .done }
+    ) {
+        for operation in operations {
+            let result = outcome(operation)
+            if result == .done && (operation.kind == .read || operation.kind == .write) {
+                transfer(
+                    operation.kind,
+                    operation.device,
+                    Int(operation.offset),
+                    operation.region
+                )
+            }
+            lane.complete(Completion(token: operation.token, result: result))
+        }
     }
 
     private func serve(_ request: CatalogueRequest) -> CatalogueAnswer {
@@ -219,8 +241,20 @@ final class LaneBench: RecoverySource {
         _ volume: VolumeSlot,
         at offset: UInt64,
         _ bytes: [UInt8],
-        isDurable: Bool = false
+        isDurable: Bool = false,
+        outcome: (Operation) -> OperationResult = { _ in .done }
     ) -> RequestStatus {
+        begin(volume, at: offset, bytes, isDurable: isDurable)
+        return end(outcome: outcome)
+    }
+
+    /// Hands a write to the lane, which copies the bytes.
+    func begin(
+        _ volume: VolumeSlot,
+        at offset: UInt64,
+        _ bytes: [UInt8],
+        isDurable: Bool = false
+    ) {
         let arena = Arena(byteCount: bytes.count, isPopulated: false)
         unsafe bytes.withUnsafeBytes { source in
             unsafe arena.region.baseAddress.copyMemory(
@@ -235,12 +269,11 @@ final class LaneBench: RecoverySource {
             isDurable: isDurable,
             context: context()
         )
-        return end()
     }
 
     /// Waits for the one request that is in the lane.
-    func end() -> RequestStatus {
-        let finished = settle()
+    func end(outcome: (Operation) -> OperationResult = { _ in .done }) -> RequestStatus {
+        let finished = settle(outcome: outcome)
         for done in finished { lane.release(done.token) }
         return finished.last?.status ?? .invalid
     }
@@ -250,10 +283,18 @@ final class LaneBench: RecoverySource {
         return end()
     }
 
-    func read(_ volume: VolumeSlot, at offset: UInt64, count: Int) -> [UInt8]? {
+    func read(
+        _ volume: VolumeSlot,
+        at offset: UInt64,
+        count: Int,
+        outcome: (Operation) -> OperationResult = { _ in .done }
+    ) -> [UInt8]? {
         lane.read(volume, offset: offset, byteCount: count, context: context())
-        let finished = settle()
-        guard let done = finished.last, done.status == .done else { return nil }
+        let finished = settle(outcome: outcome)
+        guard let done = finished.last, done.status == .done else {
+            for done in finished { lane.release(done.token) }
+            return nil
+        }
         var bytes = [UInt8](repeating: 0, count: count)
         if !done.isHole {
             unsafe bytes.withUnsafeMutableBytes { target in

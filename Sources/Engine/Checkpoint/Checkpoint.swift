@@ -48,6 +48,8 @@ enum CatalogueAwait {
 // 5. Only now are the forgotten segments free, each when no read is in flight to it.
 extension Lane {
     func runCheckpoint() {
+        // What failed may be what this checkpoint rests on.
+        guard !isReadOnly else { return }
         switch checkpoint.phase {
         case .idle: if isCheckpointDue { beginCheckpoint() }
         case .draining: drainCheckpoint()
@@ -58,7 +60,7 @@ extension Lane {
 
     private var hasChanges: Bool {
         leaves.dirtyCount > 0 || !changedSegments.isEmpty || !emptiedSegments.isEmpty
-            || !changedVolumes.isEmpty || !events.isEmpty
+            || !changedVolumes.isEmpty || !events.isEmpty || !evictedHeat.isEmpty
     }
 
     private var isCheckpointDue: Bool {
@@ -73,6 +75,7 @@ extension Lane {
         else { return false }
         if checkpoint.isWanted || leaves.dirtyCount * 2 > leaves.count { return true }
         if loggedBlockCount >= configuration.checkpointLogBlockCount { return true }
+        if evictedHeat.count >= leaves.count { return true }
         if !emptiedSegments.isEmpty && isShortOfSegments { return true }
         return now >= checkpoint.endedAt.advanced(byNanoseconds: configuration.checkpointInterval)
     }
@@ -187,7 +190,9 @@ extension Lane {
     private func captureVolumes(_ image: inout CheckpointImage) {
         checkpoint.forgottenVolumes.removeAll(keepingCapacity: true)
         for volume in 0..<volumeCount
-        where volumes[volume].life == .destroyed && nextLeafToGive(volume) == nil {
+        where volumes[volume].life == .destroyed && !volumes[volume].hasDamagedLeaf
+            && nextLeafToGive(volume) == nil
+        {
             checkpoint.forgottenVolumes.append(volume)
             image.forgottenVolumes.append(volumes[volume].identifier)
         }
@@ -272,7 +277,7 @@ extension Lane {
 
     private func drainCheckpoint() {
         guard landedThrough >= checkpoint.through else { return }
-        guard operations.freeCount >= pool.devices.count else { return }
+        guard operations.freeCount > pool.devices.count else { return }
         checkpoint.phase = .flushing
         checkpoint.flushFailed = false
         flushCoversCheckpoint = landedThrough
@@ -287,7 +292,10 @@ extension Lane {
                 at: (device.index, 0),
                 blockCount: 0,
                 region: .empty,
-                for: OperationSlot(owner: .checkpointFlush)
+                for: OperationSlot(
+                    owner: .checkpointFlush,
+                    ownerIndex: Int32(device.index.rawValue)
+                )
             )
         }
         flashIsUnflushed = false
@@ -295,9 +303,15 @@ extension Lane {
         commitIfReady()
     }
 
-    func completeCheckpointFlush(isGood: Bool) {
+    func completeCheckpointFlush(_ device: Int, isGood: Bool) {
         checkpoint.flushesInFlight -= 1
-        if !isGood { checkpoint.flushFailed = true }
+        let role = pool.devices[device].role
+        if !isGood { pool.noteFlushFailed(role) }
+        if pool.hasFlushFailed(role) {
+            checkpoint.flushFailed = true
+            fence("lane \(index.rawValue): a flush of \(role) before a checkpoint failed")
+            if role == .flash { failFlushes() }
+        }
         if checkpoint.flushesInFlight == 0 && !checkpoint.flushFailed {
             noteDurable(flushCoversCheckpoint)
         }
@@ -309,9 +323,7 @@ extension Lane {
             return
         }
         if Mutant.positionTakenAtCommit.isOn { image.position = position }
-        if checkpoint.flushFailed {
-            return fence("lane \(index.rawValue): a flush before a checkpoint failed")
-        }
+        invariant(!checkpoint.flushFailed, "a failed flush puts up the fence")
         checkpoint.phase = .committing
         checkpoint.image = nil
         catalogueOutbox.append(.commit(image))

@@ -56,6 +56,9 @@ package final class Lane: @unchecked Sendable {
     /// Leaves that stay in memory because chunks of them are being moved.
     var movingLeafCount = 0
     var held = HeldLeaves()
+    /// Leaves that were found damaged in the catalogue: they are not asked for again, so that
+    /// nobody waits for them.
+    var damagedLeaves: Set<LeafKey> = []
     var changedVolumes: [Int] = []
     var evictedHeat: [(key: LeafKey, bytes: [UInt8])] = []
 
@@ -122,6 +125,8 @@ package final class Lane: @unchecked Sendable {
     /// Segments that reclaim went through without gain.  They are no victims until a move has
     /// ended: it was moves under way, or queued, that held their chunks.
     var barrenSegments: Set<Int> = []
+    /// Segments that a device refused to read, and until when they are no victims.
+    var unreadableSegments: [Int: Instant] = [:]
     var demotions: [MoveCandidate] = []
     var keeps: [MoveCandidate] = []
     var relocations: [MoveCandidate] = []
@@ -183,6 +188,7 @@ package final class Lane: @unchecked Sendable {
         requests = Slab(count: configuration.requestCount, repeating: RequestSlot())
         buffers = BufferPool(configuration.buffers, isPopulated: configuration.isPopulated)
         operations = OperationTable(capacity: configuration.operationCount)
+        operations.reserve = 2 + 2 * pool.devices.count
         finished = FinishedQueue(capacity: configuration.requestCount)
         mergeArena = Arena(
             byteCount: 2 * configuration.requestCount * Geometry.blockByteCount,
@@ -269,7 +275,7 @@ package final class Lane: @unchecked Sendable {
         case .moveVerify: completeMoveVerify(owner, isGood: isGood)
         case .scan: completeScan(owner, isGood: isGood)
         case .flush: completeFlush(isGood: isGood)
-        case .checkpointFlush: completeCheckpointFlush(isGood: isGood)
+        case .checkpointFlush: completeCheckpointFlush(owner, isGood: isGood)
         case .discard: break
         }
     }

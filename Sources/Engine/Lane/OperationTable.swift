@@ -69,6 +69,11 @@ struct OperationTable {
     }
 
     var freeCount: Int { capacity - inFlightCount }
+    /// Slots that are left for the open host record, which is written whenever it is closed, and
+    /// for flushes.  Set once.
+    var reserve = 1
+    /// What others may take.
+    var spareCount: Int { max(0, freeCount - reserve) }
 
     /// Puts an operation into the outbox.  The caller has checked `freeCount`.
     mutating func submit(

@@ -174,7 +174,7 @@ extension Lane {
             if Mutant.flushBeforeEarlierRecords.isOn { needed = true }
             at = requests[Int(at)].next
         }
-        guard needed else { return }
+        guard needed, operations.freeCount > pool.devices.count else { return }
         flushCovers = landedThrough
         if Mutant.flushBeforeEarlierRecords.isOn {
             flushCovers = RecordNumber(host.nextNumber.rawValue - 1)
@@ -194,19 +194,24 @@ extension Lane {
 
     func completeFlush(isGood: Bool) {
         flushesInFlight -= 1
-        if !isGood { flushFailed = true }
-        guard flushesInFlight == 0 else { return }
-        if flushFailed {
-            // A flush that failed once proves nothing when it succeeds later.
+        if !isGood { pool.noteFlushFailed(.flash) }
+        // A flush that failed once, for whichever lane, proves nothing when it succeeds later.
+        if pool.hasFlushFailed(.flash) {
             fence("lane \(index.rawValue): a flush of flash failed")
-            return failFlushWaiters()
+            return failFlushes()
         }
-        noteDurable(flushCovers)
+        if flushesInFlight == 0 { noteDurable(flushCovers) }
+    }
+
+    /// Nothing becomes durable any more.
+    func failFlushes() {
+        flushFailed = true
+        failFlushWaiters()
     }
 
     /// Everything up to this record is on the medium.
     func noteDurable(_ number: RecordNumber) {
-        guard number > durableThrough else { return }
+        guard number > durableThrough, !flushFailed else { return }
         durableThrough = number
         var waiting = flushWaiters
         flushWaiters = RequestList()

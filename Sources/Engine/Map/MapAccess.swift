@@ -10,6 +10,8 @@ enum LeafAccess {
     case absent
     /// Asked of the catalogue.
     case loading(Int)
+    /// The catalogue's version of it cannot be read.
+    case damaged
     /// No slot to load it into: a checkpoint must clean some first.
     case noRoom
 }
@@ -32,6 +34,7 @@ extension Lane {
     private func accessMissing(_ volume: Int, leaf: UInt64, isForChange: Bool) -> LeafAccess {
         let isStored = presence[volume].contains(leaf)
         guard isStored || isForChange else { return .absent }
+        if !damagedLeaves.isEmpty, damagedLeaves.contains(leafKey(volume, leaf)) { return .damaged }
         guard let slot = takeLeafSlot(volume, leaf: leaf, as: isStored ? .loading : .ready) else {
             checkpoint.isWanted = true
             statistics.leafStalls += 1
@@ -62,6 +65,11 @@ extension Lane {
     private func saveHeat(ofLeafIn slot: Int) {
         let entry = leaves.entries[slot]
         guard volumes[Int(entry.volume)].life == .live else { return }
+        // Heat is an aid: where no checkpoint comes to take it, it is forgotten.
+        guard evictedHeat.count < 4 * leaves.count else {
+            statistics.heatLost += 1
+            return
+        }
         evictedHeat.append((leafKey(Int(entry.volume), entry.index), encodeHeat(slot)))
     }
 
@@ -91,6 +99,7 @@ extension Lane {
         if !isGood {
             let key = leafKey(Int(entry.volume), entry.index)
             note("leaf_damaged", "leaf \(key.index) of tree \(key.tree.rawValue) is damaged")
+            damagedLeaves.insert(key)
             leaves.remove(slot)
         }
         leaves.entries[slot].pinCount += isGood ? 1 : 0
@@ -219,6 +228,7 @@ extension Lane {
             sealedSegments[tier].remove(at: place)
         }
         barrenSegments.remove(segment)
+        if !unreadableSegments.isEmpty { unreadableSegments[segment] = nil }
     }
 
     @inline(__always)

@@ -13,6 +13,9 @@ struct VolumeState: BitwiseCopyable {
     }
     var life = Life.free
     var isChanged = false
+    /// Of a destroyed volume: a leaf of it is damaged, so what it owned is not known, and the
+    /// volume is never forgotten.
+    var hasDamagedLeaf = false
     /// Where its blocks' checksums start from.
     var seed: UInt32 = 0
     var identifier = VolumeIdentifier(high: 0, low: 0)

@@ -115,13 +115,12 @@ extension Lane {
             let leaf = item.address / UInt64(Geometry.blocksPerLeaf)
             switch access(Int(item.volume), leaf: leaf, isForChange: false) {
             case .loading, .noRoom: return
-            case .absent: poisons.removeLast()
+            case .absent, .damaged: poisons.removeLast()
             case .ready(let slot):
                 guard makeRoom(dataCount: 0, tableByteCount: RecordEntry.fixedByteCount) else {
                     return
                 }
                 poisons.removeLast()
-                endMoving(item)
                 poison(item, slot)
             }
         }

@@ -31,6 +31,8 @@ struct MoveItem: BitwiseCopyable {
     var purpose = MoveCandidate.Purpose.promote
     /// Its bytes were not what the map expects: it is left where it is.
     var isBad = false
+    /// The device gave no bytes: nothing is known of the block, and it is left where it is.
+    var isUnread = false
     var volume: UInt32 = 0
     var address: UInt64 = 0
     var source = Location.nowhere

@@ -260,6 +260,7 @@ extension Lane {
         if !isGood {
             for index in Int(slot.firstBlock)..<Int(slot.firstBlock + slot.blockCount) {
                 moveItems[firstItem(move) + index].isBad = true
+                moveItems[firstItem(move) + index].isUnread = true
             }
         }
         if moves[move].operationCount == 0 { finishMoveReads(move) }
@@ -294,14 +295,20 @@ extension Lane {
     }
 
     /// The verified bytes of a block that a promotion has just read; nil when there are none.
-    func movedBlock(at source: Location, _ volume: Int, _ address: UInt64) -> BufferRegion? {
+    func movedBlock(
+        at source: Location,
+        _ volume: Int,
+        _ address: UInt64,
+        _ sequence: SequenceNumber
+    ) -> BufferRegion? {
         for move in 0..<moves.count
         where !moves[move].toDisk && (moves[move].phase == .ready || moves[move].phase == .writing)
         {
             for index in 0..<Int(moves[move].itemCount) {
                 let item = moveItems[firstItem(move) + index]
+                // The place may have been written anew since: the sequence tells.
                 if item.address == address && item.source == source && !item.isBad
-                    && item.volume == UInt32(volume)
+                    && item.volume == UInt32(volume) && item.sequence == sequence
                 {
                     return recordDataBlock(configuration.hostRecordCount + move, index)
                 }
@@ -317,7 +324,7 @@ extension Lane {
         cutToRoom(move)
         let count = Int(moves[move].itemCount)
         guard count > 0 else { return endMove(move) }
-        guard operations.freeCount > 0 else { return }
+        guard operations.spareCount > 0 else { return }
         let record = configuration.hostRecordCount + move
         let reserve = segmentsLeft(by: moveItems[firstItem(move)].purpose)
         let isOpen =
@@ -358,7 +365,7 @@ extension Lane {
         }
     }
 
-    private func chunk(of item: MoveItem) -> ChunkKey {
+    func chunk(of item: MoveItem) -> ChunkKey {
         ChunkKey(volume: item.volume, chunk: item.address / UInt64(Geometry.blocksPerChunk))
     }
 
@@ -373,26 +380,6 @@ extension Lane {
 
     /// Disk segments that demotion leaves to each lane, so that disk segments can be compacted.
     static var demoteSegmentReserve: Int { 1 }
-
-    /// Leaves bad blocks out of a move: they are poisoned where they are.
-    private func dropBadItems(_ move: Int) {
-        let record = configuration.hostRecordCount + move
-        var kept = 0
-        for index in 0..<Int(moves[move].itemCount) {
-            let item = moveItems[firstItem(move) + index]
-            if item.isBad {
-                statistics.badBlocks += 1
-                poisons.append(item)
-                continue
-            }
-            if kept < index {
-                recordDataBlock(record, kept).copy(from: recordDataBlock(record, index))
-                moveItems[firstItem(move) + kept] = item
-            }
-            kept += 1
-        }
-        moves[move].itemCount = Int32(kept)
-    }
 
     /// Fills the record's table: one entry for each run of neighbouring addresses.
     private func appendCopies(_ move: Int, _ record: Int) {

@@ -154,7 +154,7 @@ extension Lane {
         while chunk <= last {
             let leaf = chunk / UInt64(Geometry.chunksPerLeaf)
             switch access(Int(slot.volume), leaf: leaf, isForChange: false) {
-            case .absent: break
+            case .absent, .damaged: break
             case .loading(let waiting): return wait(request, forLeafIn: waiting)
             case .noRoom:
                 statistics.promotionsDropped += last - chunk + 1

@@ -153,6 +153,7 @@ extension Lane {
         for segment in sealed.prefix(window) {
             let state = pool.segments[segment]
             guard !state.isVictim, state.recordsInFlight == 0 else { continue }
+            if let pause = unreadableSegments[segment], pause > now { continue }
             if state.liveBlockCount < bestLive && !barrenSegments.contains(segment) {
                 best = segment
                 bestLive = state.liveBlockCount
@@ -290,7 +291,7 @@ extension Lane {
             if volumes[Int(key.volume)].life == .live {
                 switch access(Int(key.volume), leaf: leaf, isForChange: false) {
                 case .loading, .noRoom: return
-                case .absent: break
+                case .absent, .damaged: break
                 case .ready(let slot):
                     decide(&reclaim, slot, chunk: Int(key.chunk % UInt64(Geometry.chunksPerLeaf)))
                 }

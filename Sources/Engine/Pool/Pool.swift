@@ -24,6 +24,8 @@ package final class Pool: Sendable {
     private let starvedLaneCount = Atomic<Int>(0)
     /// Lanes that stop and whose hosts wait for nothing any more.
     private let quietLaneCount = Atomic<Int>(0)
+    private let flashFlushFailed = Atomic<Bool>(false)
+    private let diskFlushFailed = Atomic<Bool>(false)
     package let flashSegmentCount: Int
     package let diskSegmentCount: Int
     /// Blocks that volumes may own in all.
@@ -231,6 +233,23 @@ package final class Pool: Sendable {
 
     /// No lane has a host that may wait for a segment.
     var areAllLanesQuiet: Bool { quietLaneCount.load(ordering: .relaxed) >= laneCount }
+
+    /// A device that failed to flush may have lost what any lane wrote, and tells only the one who
+    /// asked: for the others it succeeds, as it does the next time.
+    func noteFlushFailed(_ role: DeviceRole) {
+        switch role {
+        case .flash: flashFlushFailed.store(true, ordering: .releasing)
+        case .disk: diskFlushFailed.store(true, ordering: .releasing)
+        }
+    }
+
+    /// Whether no flush of the tier can be believed any more.
+    func hasFlushFailed(_ role: DeviceRole) -> Bool {
+        switch role {
+        case .flash: flashFlushFailed.load(ordering: .acquiring)
+        case .disk: diskFlushFailed.load(ordering: .acquiring)
+        }
+    }
 
     // MARK: Ledger
 

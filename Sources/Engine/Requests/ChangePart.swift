@@ -56,6 +56,7 @@ struct EntryPlan {
 
 enum LeavesOutcome {
     case ready(PartLeaves)
+    case damaged
     case waiting(Lane.PartOutcome)
 }
 
@@ -78,6 +79,7 @@ extension Lane {
         case .absent:
             found.isVacantTrim = true
             return .ready(found)
+        case .damaged: return .damaged
         case .loading(let slot): return .waiting(.leaf(slot))
         case .noRoom: return .waiting(.stalled)
         }
@@ -90,6 +92,7 @@ extension Lane {
         switch access(part.volume, leaf: lastLeaf, isForChange: isForChange) {
         case .ready(let slot): found.second = slot
         case .absent: invariantFailed("a leaf to change is made", file: #fileID, line: #line)
+        case .damaged: return .damaged
         case .loading(let slot): return .waiting(.leaf(slot))
         case .noRoom: return .waiting(.stalled)
         }

@@ -253,6 +253,10 @@ extension Lane {
             offset: slot.offset + slot.progress,
             byteCount: byteCount
         )
+        if let status = refusal(of: part) {
+            finish(request, status)
+            return .finished
+        }
         if isBehindAnother(request, part) { return .conflict }
         if slot.kind != .trim && !isAdmitted(part) { return .stalled }
         let leafOutcome = findLeaves(of: part, isTrim: slot.kind == .trim)
@@ -267,10 +271,20 @@ extension Lane {
                 return .appended
             }
             return appendPart(request, part, in: leaves, payload: payload)
+        case .damaged:
+            finish(request, .mediaError)
+            return .finished
         case .waiting(let outcome):
             holdLeaves(of: part, for: request)
             return outcome
         }
+    }
+
+    /// Why a change that waited may not be appended any more.  Behind a record that was lost
+    /// nothing is ever replayed, and what a destroyed volume came to own nobody would give back.
+    private func refusal(of part: ChangePart) -> RequestStatus? {
+        if isReadOnly { return .readOnly }
+        return volumes[part.volume].life == .live ? nil : .invalid
     }
 
     private func appendPart(

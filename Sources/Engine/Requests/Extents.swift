@@ -65,6 +65,7 @@ extension Lane {
                 guard note(request, [.hole, .zero], stop - offset, limit) else {
                     return finish(request, .done)
                 }
+            case .damaged: return finish(request, .mediaError)
             case .loading(let waiting):
                 // What is known already is an answer; else the leaf is waited for.
                 if requests[request].extentCount > 0 { return finish(request, .done) }

@@ -21,7 +21,7 @@ extension Lane {
     /// Gets the old contents of the blocks at the ends of a part into the request's merge buffer.
     func prepareMerge(_ request: Int, _ part: ChangePart, in found: PartLeaves) -> PartOutcome {
         if requests[request].mergePhase == .ready { return .appended }
-        guard operations.freeCount >= 2 else { return .stalled }
+        guard operations.spareCount >= 2 else { return .stalled }
         if part.hasPartialHead {
             guard fetch(part.first, into: 0, request, part, in: found) else { return .finished }
         }
@@ -55,7 +55,7 @@ extension Lane {
         case .stored:
             let location = state.flash.isPlace ? state.flash : state.disk
             if let source = bufferedBlock(at: location)
-                ?? movedBlock(at: location, part.volume, block)
+                ?? movedBlock(at: location, part.volume, block, state.sequence)
             {
                 target.copy(from: source)
                 return true

@@ -48,11 +48,12 @@ extension Lane {
             let block = first + requests[request].progress
             let leaf = block / UInt64(Geometry.blocksPerLeaf)
             let stop = min(end, (leaf + 1) * UInt64(Geometry.blocksPerLeaf))
-            guard operations.freeCount >= Int(stop - block) else {
+            guard operations.spareCount >= Int(stop - block) else {
                 return append(request, to: &stalledReads)
             }
             switch access(volume, leaf: leaf, isForChange: false) {
             case .absent: zero(request, from: block, to: stop, first: first)
+            case .damaged: return fail(request, .mediaError, at: nil)
             case .loading(let slot): return wait(request, forLeafIn: slot)
             case .noRoom: return append(request, to: &stalledReads)
             case .ready(let slot):
@@ -106,7 +107,7 @@ extension Lane {
                 let location = state.flash.isPlace ? state.flash : state.disk
                 guard location.isPlace else { return failRead(request, at: block) }
                 if let source = bufferedBlock(at: location)
-                    ?? movedBlock(at: location, volume, block)
+                    ?? movedBlock(at: location, volume, block, state.sequence)
                 {
                     buffers.block(buffer, target).copy(from: source)
                     countBuffered(request, from: location)

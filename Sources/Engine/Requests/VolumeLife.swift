@@ -155,10 +155,12 @@ extension Lane {
         for volume in 0..<volumeCount where volumes[volume].life == .destroyed {
             for _ in 0..<Lane.leavesGivenPerTurn {
                 guard let leaf = nextLeafToGive(volume) else { break }
-                guard case .ready(let slot) = access(volume, leaf: leaf, isForChange: false) else {
-                    return
+                switch access(volume, leaf: leaf, isForChange: false) {
+                case .loading, .noRoom: return
+                case .absent: break
+                case .damaged: volumes[volume].hasDamagedLeaf = true
+                case .ready(let slot): giveBack(slot)
                 }
-                giveBack(slot)
                 volumes[volume].nextLeaf = leaf + 1
                 hasProgressed = true
             }

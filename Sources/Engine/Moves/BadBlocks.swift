@@ -1,0 +1,57 @@
+internal import IO
+internal import Units
+
+// Blocks that a move could not read, or that are not what the map expects.
+extension Lane {
+    /// Poisons that wait for room in the log; more are found again by the next move of their chunk.
+    private static var poisonMax: Int { 4096 }
+    /// For so long a segment that a device refused to read is no victim of reclaim.
+    private static var unreadablePause: UInt64 { 60_000_000_000 }
+
+    /// Leaves bad blocks out of a move: damaged ones are poisoned where they are.  What a device
+    /// refused to read may be there again when the device is, so it is not given up.
+    func dropBadItems(_ move: Int) {
+        let record = configuration.hostRecordCount + move
+        var dropped: [MoveItem] = []
+        var kept = 0
+        for index in 0..<Int(moves[move].itemCount) {
+            let item = moveItems[firstItem(move) + index]
+            if item.isBad {
+                statistics.badBlocks += 1
+                if item.isUnread {
+                    noteUnread(item)
+                } else if poisons.count < Lane.poisonMax {
+                    poisons.append(item)
+                }
+                dropped.append(item)
+                continue
+            }
+            if kept < index {
+                recordDataBlock(record, kept).copy(from: recordDataBlock(record, index))
+                moveItems[firstItem(move) + kept] = item
+            }
+            kept += 1
+        }
+        moves[move].itemCount = Int32(kept)
+        endMoving(dropped, by: move)
+    }
+
+    /// Lets chunks go of which a move has no block left.
+    private func endMoving(_ dropped: [MoveItem], by move: Int) {
+        for item in dropped {
+            var isMoved = false
+            for index in 0..<Int(moves[move].itemCount)
+            where chunk(of: moveItems[firstItem(move) + index]) == chunk(of: item) {
+                isMoved = true
+            }
+            if !isMoved { endMoving(item) }
+        }
+    }
+
+    private func noteUnread(_ item: MoveItem) {
+        let volume = volumes[Int(item.volume)].identifier
+        note("block_unreadable", "volume \(volume) offset \(item.address * 4096): device error")
+        unreadableSegments[pool.slot(of: item.source)] =
+            now.advanced(byNanoseconds: Lane.unreadablePause)
+    }
+}

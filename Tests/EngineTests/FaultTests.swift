@@ -1,0 +1,191 @@
+import Catalogue
+import Format
+import IO
+import Testing
+import Units
+
+@testable import Engine
+
+// What a lane does when a device or the catalogue fails, and at its limits.
+
+@Test func `a disk that cannot be read for a while costs no data`() throws {
+    let bench = try LaneBench(flashSegments: 24, diskSegments: 64)
+    let volume = try fillBeyondFlash(bench)
+    // Reads of cold chunks bring promotions along, while the disk answers nothing.
+    for index in 0..<8 {
+        let outcome = bench.read(volume, at: UInt64(index) << 18, count: 1 << 18) { operation in
+            operation.device == DeviceIndex(1) && operation.kind == .read ? .deviceLost : .done
+        }
+        #expect(outcome == nil)
+    }
+    #expect(bench.lane.statistics.blocksPoisoned == 0)
+    for index in 0..<256 {
+        #expect(
+            bench.read(volume, at: UInt64(index) << 18, count: 1 << 18)
+                == pattern(index, count: 1 << 18)
+        )
+    }
+}
+
+/// 64 MiB through 48 MiB of flash.
+private func fillBeyondFlash(_ bench: LaneBench) throws -> VolumeSlot {
+    let volume = bench.createVolume(byteCount: 96 << 20)
+    for index in 0..<256 {
+        bench.now = bench.now.advanced(byNanoseconds: 400_000_000)
+        #expect(
+            bench.write(volume, at: UInt64(index) << 18, pattern(index, count: 1 << 18)) == .done
+        )
+    }
+    return volume
+}
+
+@Test func `a lane whose log was cut acknowledges nothing more`() throws {
+    let bench = try LaneBench()
+    let volume = bench.createVolume()
+    #expect(bench.write(volume, at: 0, pattern(1, count: 65_536)) == .done)
+    // A write in part of a block waits for the old block.
+    bench.begin(volume, at: 100, pattern(2, count: 100))
+    let read = bench.takeOperations()
+    #expect(read.map(\.kind) == [.read])
+    // Meanwhile a record is lost.
+    let lost = bench.write(volume, at: 32_768, pattern(3, count: 4096)) { operation in
+        operation.kind == .write ? .mediaError : .done
+    }
+    #expect(lost == .mediaError)
+    #expect(bench.lane.isReadOnly)
+    bench.carry(out: read)
+    #expect(bench.end() == .readOnly)
+    try bench.open()
+    let again = try #require(bench.lane.volumeList.first).slot
+    #expect(bench.read(again, at: 0, count: 65_536) == pattern(1, count: 65_536))
+}
+
+@Test func `a flush that failed for a checkpoint is not made good by the next`() throws {
+    let bench = try LaneBench()
+    let volume = bench.createVolume()
+    #expect(bench.write(volume, at: 0, pattern(1, count: 65_536)) == .done)
+    bench.now = bench.now.advanced(byNanoseconds: 10_000_000_000)
+    // The checkpoint's flushes fail; a host asks for one before they have.
+    bench.lane.turn(now: bench.now)
+    let flushes = bench.takeOperations().filter { $0.kind == .flush }
+    #expect(!flushes.isEmpty)
+    bench.lane.flush(volume, context: bench.context())
+    for operation in flushes {
+        bench.lane.complete(Completion(token: operation.token, result: .mediaError))
+    }
+    #expect(bench.end() == .mediaError)
+    #expect(bench.lane.isReadOnly)
+    #expect(bench.flush(volume) == .mediaError)
+}
+
+@Test func `no lane believes a flush after one that failed for another`() throws {
+    let bench = try LaneBench()
+    let volume = bench.createVolume()
+    #expect(bench.write(volume, at: 0, pattern(1, count: 4096)) == .done)
+    bench.pool.noteFlushFailed(.flash)
+    #expect(bench.flush(volume) == .mediaError)
+    #expect(bench.lane.isReadOnly)
+}
+
+@Test func `a change that waited while its volume was destroyed owns nothing`() throws {
+    let bench = try LaneBench()
+    let kept = bench.createVolume(1)
+    let gone = bench.createVolume(2)
+    #expect(bench.write(kept, at: 0, pattern(1, count: 4096)) == .done)
+    #expect(bench.write(gone, at: 0, pattern(2, count: 65_536)) == .done)
+    bench.begin(gone, at: 100, pattern(3, count: 100))
+    let read = bench.takeOperations()
+    #expect(read.map(\.kind) == [.read])
+    bench.lane.destroyVolume(gone, context: bench.context())
+    #expect(bench.end() == .done)
+    for _ in 0..<4 {
+        bench.now = bench.now.advanced(byNanoseconds: 10_000_000_000)
+        for done in bench.settle() { bench.lane.release(done.token) }
+    }
+    bench.carry(out: read)
+    #expect(bench.end() == .invalid)
+    for _ in 0..<4 {
+        bench.now = bench.now.advanced(byNanoseconds: 10_000_000_000)
+        for done in bench.settle() { bench.lane.release(done.token) }
+    }
+    #expect(bench.pool.chargedBlocks == 1)
+    // Leaves without a volume would keep the pool from being opened.
+    try bench.open()
+    #expect(bench.lane.volumeList.map(\.row.name) == ["volume1"])
+}
+
+@Test func `reads in flight leave operations for the log and for flushes`() throws {
+    let bench = try LaneBench()
+    bench.configuration.operationCount = 96
+    bench.configuration.requestCount = 256
+    bench.configuration.buffers[0].count = 256
+    try bench.open()
+    let volume = bench.createVolume()
+    #expect(bench.write(volume, at: 0, pattern(1, count: 1 << 20)) == .done)
+    bench.begin(volume, at: 1 << 20, pattern(2, count: 4096))
+    for index in 0..<200 {
+        bench.lane.read(
+            volume,
+            offset: UInt64(index) << 12,
+            byteCount: 4096,
+            context: bench.context()
+        )
+    }
+    bench.lane.flush(volume, context: bench.context())
+    let finished = bench.settle()
+    #expect(finished.count == 202)
+    #expect(finished.allSatisfy { $0.status == .done })
+    for done in finished { bench.lane.release(done.token) }
+}
+
+@Test func `a damaged leaf costs its own blocks and holds up nothing`() throws {
+    let bench = try LaneBench(flashSegments: 24, diskSegments: 64)
+    bench.configuration.leafCount = 16
+    try bench.open()
+    let volume = bench.createVolume(byteCount: 96 << 20)
+    #expect(bench.write(volume, at: 0, pattern(1, count: 1 << 20)) == .done)
+    bench.lane.beginShutdown(context: 1)
+    #expect(bench.end() == .done)
+    let key = LeafKey(tree: TreeIdentifier(1), index: 0)
+    var stored = try #require(bench.leaves[key])
+    stored.bytes[stored.bytes.count / 2] ^= 1
+    bench.leaves[key] = stored
+    try bench.open()
+    let again = try #require(bench.lane.volumeList.first).slot
+    #expect(bench.read(again, at: 0, count: 4096) == nil)
+    #expect(bench.write(again, at: 0, pattern(2, count: 4096)) == .mediaError)
+    // Reclaim meets its chunks, more than once, and goes on.
+    for index in 16..<400 {
+        bench.now = bench.now.advanced(byNanoseconds: 400_000_000)
+        let offset = UInt64(index % 320 + 16) << 18
+        #expect(bench.write(again, at: offset, pattern(index, count: 1 << 18)) == .done)
+    }
+    bench.lane.destroyVolume(again, context: bench.context())
+    #expect(bench.end() == .done)
+    for _ in 0..<30 {
+        bench.now = bench.now.advanced(byNanoseconds: 10_000_000_000)
+        for done in bench.settle() { bench.lane.release(done.token) }
+    }
+    #expect(bench.pool.chargedBlocks == 256)
+    try bench.open()
+}
+
+@Test func `heat of leaves that only reads brought is taken by checkpoints`() throws {
+    let bench = try LaneBench()
+    let volume = bench.createVolume(byteCount: 1 << 30)
+    for leaf in 0..<200 {
+        bench.now = bench.now.advanced(byNanoseconds: 200_000_000)
+        #expect(bench.write(volume, at: UInt64(leaf) << 21, pattern(leaf, count: 4096)) == .done)
+    }
+    for round in 0..<4 {
+        for leaf in 0..<200 {
+            #expect(
+                bench.read(volume, at: UInt64(leaf) << 21, count: 4096)
+                    == pattern(leaf, count: 4096)
+            )
+        }
+        bench.now = bench.now.advanced(byNanoseconds: 10_000_000_000)
+        for done in bench.settle() { bench.lane.release(done.token) }
+        #expect(bench.lane.evictedHeat.count <= 200, "round \(round)")
+    }
+}
