@@ -40,7 +40,7 @@ extension FilePlace {
         return unsafe stat(path, &facts) == 0 && facts.st_mode & S_IFMT == S_IFDIR
     }
 
-    /// Makes the directory for its owner alone, and those above it that are not there.
+    /// Makes the directory for its owner alone, and those above it that are not there; durably.
     static func makeDirectories(_ path: String) throws(CatalogueError) {
         if isDirectory(path) { return }
         let parent = directory(of: path)
@@ -48,6 +48,7 @@ extension FilePlace {
         guard unsafe mkdir(path, 0o700) == 0 || (errno == EEXIST && isDirectory(path)) else {
             throw .system(path: path, operation: .register, code: errno)
         }
+        try synchronize(parent, .register)
     }
 
     /// Where the symbolic link at `path` leads; nil when there is no link.

@@ -54,13 +54,21 @@ enum FilePlace {
         guard unsafe rename(path, name) == 0 else {
             throw .system(path: name, operation: .create, code: errno)
         }
-        let descriptor = unsafe open(directory(of: name), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        try synchronize(directory(of: name), .create)
+    }
+
+    /// Makes the names in a directory durable.
+    static func synchronize(
+        _ directory: String,
+        _ operation: CatalogueOperation
+    ) throws(CatalogueError) {
+        let descriptor = unsafe open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else {
-            throw .system(path: name, operation: .create, code: errno)
+            throw .system(path: directory, operation: operation, code: errno)
         }
         defer { close(descriptor) }
         guard fsync(descriptor) == 0 else {
-            throw .system(path: name, operation: .create, code: errno)
+            throw .system(path: directory, operation: operation, code: errno)
         }
     }
 }

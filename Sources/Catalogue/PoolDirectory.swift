@@ -20,6 +20,8 @@ package struct PoolDirectory: Hashable, Sendable {
     package var lockPath: String { path + "/lock" }
     /// The kernel takes at most 107 bytes of it.
     package var controlSocketPath: String { path + "/control.sock" }
+    /// Where clients connect, unless told otherwise; what a killed process left of it stays.
+    package var clientSocketPath: String { path + "/nbd.sock" }
 
     package init(name: String, path: String) {
         self.name = name
@@ -81,6 +83,7 @@ package struct PoolDirectory: Hashable, Sendable {
             guard unsafe symlink(path, entry) == 0 else {
                 throw .system(path: entry, operation: .register, code: errno)
             }
+            try FilePlace.synchronize(index(home), .register)
         }
         return PoolDirectory(name: name, path: path)
     }
@@ -126,6 +129,7 @@ package struct PoolDirectory: Hashable, Sendable {
             try FilePlace.removeIfThere(cataloguePath + suffix)
         }
         try FilePlace.removeIfThere(controlSocketPath)
+        try FilePlace.removeIfThere(clientSocketPath)
         try FilePlace.removeIfThere(lockPath)
         _ = consume lock
     }

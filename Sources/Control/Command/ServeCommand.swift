@@ -35,7 +35,7 @@ struct ServeCommand: ParsableCommand {
         options.patienceSeconds = 5
         for text in tcp { options.addresses.append(try ListenAddress(text)) }
         options.socketPath = socket.map(PathText.absolute)
-        if socket == nil && tcp.isEmpty { options.socketPath = access.directory.path + "/nbd.sock" }
+        if socket == nil && tcp.isEmpty { options.socketPath = access.directory.clientSocketPath }
         try Daemon(directory: access.directory, options: options).run()
     }
 }

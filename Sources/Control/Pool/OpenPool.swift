@@ -71,23 +71,33 @@ final class OpenPool: Sendable {
         catalogue = service
         let models = Self.models(devices)
         var drivers: [LaneDriver] = []
+        var loops: [LaneLoop] = []
         var threads: [JoinableThread] = []
         do throws(ControlError) {
+            // Everything that may be refused comes before the first lane runs.
             for lane in lanes {
-                let (driver, thread) = try Self.start(
-                    lane,
+                let listeners = lane.index == LaneIndex(0) ? options.listeners : []
+                let (driver, loop) = try Self.loop(
+                    of: lane,
                     files,
                     models,
                     state,
                     service,
-                    listeners: lane.index == LaneIndex(0) ? options.listeners : []
+                    listeners
                 )
                 drivers.append(driver)
-                threads.append(thread)
+                loops.append(loop)
+            }
+            for (index, loop) in loops.enumerated() {
+                threads.append(try JoinableThread(name: "lane-\(index)") { loop.run() })
             }
         } catch {
+            // The lanes that run wait, when they stop, for those that never will.
+            for lane in lanes[threads.count...] { lane.noteNeverRun() }
             for index in threads.indices { state.send(.stop, to: LaneIndex(UInt16(index))) }
             for thread in threads { thread.join() }
+            // The first error is the one to report.
+            try? service.close()
             throw error
         }
         self.drivers = drivers
@@ -184,14 +194,14 @@ final class OpenPool: Sendable {
         }
     }
 
-    private static func start(
-        _ lane: Lane,
+    private static func loop(
+        of lane: Lane,
         _ files: [DeviceFile],
         _ models: [ModelledDisk?],
         _ state: ServerState,
         _ catalogue: CatalogueService,
-        listeners: [ListeningSocket]
-    ) throws(ControlError) -> (LaneDriver, JoinableThread) {
+        _ listeners: [ListeningSocket]
+    ) throws(ControlError) -> (LaneDriver, LaneLoop) {
         let ring: Ring
         do throws(RingError) {
             ring = try Ring(submissionEntries: 1024, completionEntries: 8192)
@@ -211,8 +221,7 @@ final class OpenPool: Sendable {
             listeners: listeners,
             askCatalogue: { request in catalogue.submit(request, from: index) }
         )
-        let thread = try JoinableThread(name: "lane-\(index.rawValue)") { loop.run() }
-        return (LaneDriver(driver: driver), thread)
+        return (LaneDriver(driver: driver), loop)
     }
 }
 

@@ -50,7 +50,7 @@ package struct PoolCreation {
         let known = try ControlError.converting { () throws(CatalogueError) in
             try PoolDirectory.list(home: home)
         }
-        if let other = known.first(where: { $0.name == plan.name.text }) {
+        if let other = known.first(where: { $0.name == plan.name.text && !isLeftover($0) }) {
             throw .catalogue(
                 description: CatalogueError.poolNameTaken(name: other.name, path: other.path)
                     .description,
@@ -65,6 +65,12 @@ package struct PoolCreation {
             let file = try openUnowned(plan.devices[index].path)
             plan.devices[index].holdsData = try PoolDevices.holdsData(file)
         }
+    }
+
+    /// Whether an entry of the index is what a creation, or a destruction, that was cut off left in
+    /// this place: an entry without a catalogue.
+    private func isLeftover(_ place: PoolDirectory) -> Bool {
+        place.path == directoryPath && FileSize.of(place.cataloguePath) == nil
     }
 
     package func perform() throws(ControlError) {

@@ -11,7 +11,8 @@ struct PoolDestruction {
     private let directory: PoolDirectory
     private let home: String
     private let deletesFiles: Bool
-    private let pool: PoolRow
+    /// Nil when there is no catalogue: a creation or a destruction was cut off.
+    private let pool: PoolRow?
     private let devices: [DeviceRow]
     private let volumes: [VolumeRow]
 
@@ -19,6 +20,10 @@ struct PoolDestruction {
         self.directory = directory
         self.home = home
         self.deletesFiles = deletesFiles
+        guard FileSize.of(directory.cataloguePath) != nil else {
+            (pool, devices, volumes) = (nil, [], [])
+            return
+        }
         let facts = try ControlError.converting { () throws(CatalogueError) in
             let catalogue = try Catalogue(openingAt: directory.cataloguePath)
             let contents = try catalogue.contents()
@@ -33,6 +38,11 @@ struct PoolDestruction {
 
     /// What will be lost.
     var text: String {
+        guard let pool else {
+            return
+                "pool \(directory.name) has no catalogue: only its entry and what lies beside it "
+                + "are removed; its devices, if it had any, stay as they are\n"
+        }
         let owned = volumes.reduce(UInt64(0)) {
             $0 + $1.ownedBlockCount * UInt64(Geometry.blockByteCount)
         }
@@ -65,13 +75,17 @@ struct PoolDestruction {
         let file = try PoolDevices.open(device.path)
         let store = SuperblockStore(file)
         if let superblock = store.anyGood() {
-            guard superblock.poolIdentifier == pool.identifier else { return }
+            guard superblock.poolIdentifier == pool?.identifier else { return }
             guard store.wipe() else {
                 throw .deviceUnreadable(
                     path: device.path,
                     reason: "its superblocks cannot be wiped"
                 )
             }
+        } else if try PoolDevices.holdsData(file) {
+            // Neither a device of this pool nor what a creation or destruction that was cut off
+            // leaves of one: something else has taken its place.
+            return
         }
         if deletesFiles && isFile(device) && !file.isBlockDevice { LocalFile.remove(device.path) }
     }

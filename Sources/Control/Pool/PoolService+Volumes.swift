@@ -12,7 +12,7 @@ extension PoolService {
         let byteCount = try request.unsigned("byteCount")
         try VolumeSize.validate(byteCount)
         return try changing { () throws(ControlError) in
-            guard volumes.withLock({ $0[name] }) == nil else {
+            guard volumes.withLock({ $0[name] == nil && !$0.isInDoubt(name) }) else {
                 throw .volumeExists(path: "\(directory.name)/\(name)")
             }
             let lane = volumes.withLock { $0.quietestLane(laneCount: pool.engine.laneCount) }
@@ -35,10 +35,16 @@ extension PoolService {
                 state: .live,
                 createdSeconds: WallClock.seconds
             )
+            // A creation that got no answer, or an error, may be in the log all the same: until the
+            // pool is opened anew nobody else gets the name.
+            volumes.withLock { $0.setInDoubt(name, true) }
             try inquiry.change(on: lane) { $0.createVolume(row, context: $1) }
             let slot = try inquiry.look(at: lane) { lane, _ in lane.slot(of: row.identifier) }
             guard let slot else { throw .shuttingDown(pool: directory.name) }
-            volumes.withLock { $0.insert(row, slot) }
+            volumes.withLock {
+                $0.insert(row, slot)
+                $0.setInDoubt(name, false)
+            }
             publish(row, slot)
             return answer
         }
@@ -128,8 +134,14 @@ extension PoolService {
             }
             if request.flag("dryRun") { return answer }
             pool.state.exports.remove(named: "\(directory.name)/\(name)")
-            try endClients(of: slot, on: lane)
-            try inquiry.change(on: lane) { $0.destroyVolume(slot, context: $1) }
+            do throws(ControlError) {
+                try endClients(of: slot, on: lane)
+                try inquiry.change(on: lane) { $0.destroyVolume(slot, context: $1) }
+            } catch {
+                // It is still there, as far as anybody knows.
+                publish(entry.row, slot)
+                throw error
+            }
             volumes.withLock { $0.remove(name) }
             return answer
         }

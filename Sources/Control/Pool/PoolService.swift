@@ -218,6 +218,7 @@ struct VolumeTable {
     }
 
     private var entries: [String: Item] = [:]
+    private var namesInDoubt: Set<String> = []
     private let incarnation: UInt32
     private var treeCount: UInt32 = 0
 
@@ -232,6 +233,13 @@ struct VolumeTable {
     }
 
     mutating func remove(_ name: String) { entries[name] = nil }
+
+    /// Whether a volume of this name may be in a log that nobody has answered for.
+    func isInDoubt(_ name: String) -> Bool { namesInDoubt.contains(name) }
+
+    mutating func setInDoubt(_ name: String, _ isInDoubt: Bool) {
+        if isInDoubt { namesInDoubt.insert(name) } else { namesInDoubt.remove(name) }
+    }
 
     /// A tree that was never used: the pool is opened once with this incarnation.
     mutating func nextTree() -> TreeIdentifier {

@@ -65,6 +65,9 @@ extension Lane {
         if pool.areAllLanesQuiet { wakesOthers = true }
     }
 
+    /// The lane will never run: those that stop do not wait for it.
+    package func noteNeverRun() { noteQuietLane() }
+
     /// A lane that changes nothing any more has nothing to commit.
     private func endReadOnly() {
         noteQuietLane()

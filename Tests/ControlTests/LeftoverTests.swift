@@ -1,0 +1,71 @@
+import Catalogue
+import Foundation
+import Testing
+
+@testable import Control
+
+/// What a process that was killed leaves of a pool can be made, or destroyed, again.
+@Suite struct LeftoverTests {
+    private let run = CommandRun()
+    private var flash: String { run.home + "/flash.img" }
+    private var disk: String { run.home + "/disk.img" }
+    private var directory: String { run.home + "/pools/demo" }
+
+    private func make(_ path: String, _ bytes: Data = Data()) throws {
+        try FileManager.default.createDirectory(
+            atPath: (path as NSString).deletingLastPathComponent,
+            withIntermediateDirectories: true
+        )
+        #expect(FileManager.default.createFile(atPath: path, contents: bytes))
+    }
+
+    private func create() -> CommandRun.Outcome {
+        run(
+            "pool",
+            "create",
+            "demo",
+            "--flash",
+            flash + ":64MiB",
+            "--disk",
+            disk + ":128MiB",
+            "--lanes",
+            "1"
+        )
+    }
+
+    @Test func `a creation that was cut off before the catalogue can be destroyed`() throws {
+        try make(directory + "/lock")
+        try make(directory + "/catalogue.sqlite.new")
+        let destroyed = run("pool", "destroy", "demo", "--yes")
+        #expect(destroyed.status == 0, "\(destroyed.errors)")
+        #expect(!FileManager.default.fileExists(atPath: directory))
+    }
+
+    @Test func `a creation that was cut off before the catalogue can be given again`() throws {
+        try make(directory + "/lock")
+        try make(directory + "/catalogue.sqlite.new")
+        let made = create()
+        #expect(made.status == 0, "\(made.errors)")
+        #expect(run("pool", "status", "demo").status == 0)
+    }
+
+    @Test func `the socket that a killed server left does not keep a pool`() throws {
+        try make(run.home + "/mark")
+        #expect(create().status == 0)
+        try make(directory + "/nbd.sock")
+        let destroyed = run("pool", "destroy", "demo", "--yes", "--delete-files")
+        #expect(destroyed.status == 0, "\(destroyed.errors)")
+        #expect(!FileManager.default.fileExists(atPath: directory))
+        #expect(!FileManager.default.fileExists(atPath: disk))
+    }
+
+    @Test func `a file that took the place of a device is not removed with the pool`() throws {
+        try make(run.home + "/mark")
+        #expect(create().status == 0)
+        try FileManager.default.removeItem(atPath: disk)
+        try make(disk, Data(repeating: 7, count: 4 << 20))
+        #expect(run("pool", "destroy", "demo", "--yes", "--delete-files").status == 0)
+        #expect(FileManager.default.fileExists(atPath: disk))
+        #expect(!FileManager.default.fileExists(atPath: flash))
+    }
+}
