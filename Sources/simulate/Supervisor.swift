@@ -129,8 +129,15 @@ final class Supervisor: Sendable {
                 buffer.removeSubrange(buffer.startIndex...newline)
                 read(line, running: &running)
             }
-            if state.withLock({ $0.isStopped }) { process.terminate() }
+            if state.withLock({ $0.isStopped }) { end(process) }
         }
+    }
+
+    /// Ends a worker that is not needed any more, and never the group of processes that number zero
+    /// would name.
+    private func end(_ process: Process) {
+        guard process.isRunning, process.processIdentifier > 0 else { return }
+        process.terminate()
     }
 
     private func arguments(_ range: Range<UInt64>) -> [String] {

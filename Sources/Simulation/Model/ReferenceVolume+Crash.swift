@@ -68,7 +68,7 @@ extension ReferenceVolume {
     package func observe(block: UInt64, found: BufferRegion?) {
         let history = history(of: block)
         let matching = (0...history.patches.count).filter { end in
-            choice(history, block, before: end, part: 0..<4096, found: found) != nil
+            !choices(history, block, before: end, part: 0..<4096, found: found).isEmpty
         }
         let owed = (history.patches.lastIndex { isOwed($0.order) }).map { $0 + 1 } ?? 0
         guard let least = matching.first, let most = matching.last, most >= owed else {

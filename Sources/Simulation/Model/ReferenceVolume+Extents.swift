@@ -61,7 +61,7 @@ extension ReferenceVolume {
             case .data: return !extent.isZero && !extent.isHole
             case .unknown:
                 guard extent.isZero || extent.isHole else { return true }
-                return choice(history, block, before: end, part: 0..<4096, found: nil) != nil
+                return !choices(history, block, before: end, part: 0..<4096, found: nil).isEmpty
             }
         }
     }

@@ -58,9 +58,8 @@ extension ReferenceVolume {
         let history = history(of: block)
         let low = lowEnd(history, bound: bound)
         for end in low...history.patches.count {
-            guard let choice = choice(history, block, before: end, part: part, found: found) else {
-                continue
-            }
+            let choices = choices(history, block, before: end, part: part, found: found)
+            guard !choices.isEmpty else { continue }
             if end < history.patches.count { journal.met(.readRacedWrite) }
             if end > low {
                 journal.met(.readRacedNewerVersion)
@@ -73,25 +72,27 @@ extension ReferenceVolume {
                 }
             }
             if history.doubtfulCount(before: end) > 0 && part == 0..<4096 {
-                settleDoubt(block, before: end, choice: choice)
+                settleDoubt(block, before: end, choices: choices)
             }
             return
         }
         reportMismatch(block, part: part, found: found, bound: bound)
     }
 
-    /// The choice of patches in doubt under which the block holds `found` after its first `end`
-    /// patches; nil when there is none.
-    func choice(
+    /// Patches in doubt of one block that are told apart; the ones above are taken to be missing.
+    private static var doubtfulCountMax: Int { 6 }
+
+    /// The choices of patches in doubt under which the block holds `found` after its first `end`
+    /// patches.
+    func choices(
         _ history: BlockHistory,
         _ block: UInt64,
         before end: Int,
         part: Range<Int>,
         found: BufferRegion?
-    ) -> Int? {
-        let doubtful = min(history.doubtfulCount(before: end), 6)
-        // All in first: the last choice is the likeliest.
-        for choice in (0..<(1 << doubtful)).reversed() {
+    ) -> [Int] {
+        let doubtful = min(history.doubtfulCount(before: end), Self.doubtfulCountMax)
+        return (0..<(1 << doubtful)).filter { choice in
             history.materialise(
                 before: end,
                 choice: choice,
@@ -102,23 +103,30 @@ extension ReferenceVolume {
                 scratch: scratch[1]
             )
             let expected = scratch[0][part]
-            if found.map({ expected.isEqual(to: $0) }) ?? expected.isZero { return choice }
+            return found.map { expected.isEqual(to: $0) } ?? expected.isZero
         }
-        return nil
     }
 
-    /// A read has shown which patches in doubt are there: from here on it stays so.
-    func settleDoubt(_ block: UInt64, before end: Int, choice: Int) {
+    /// A read has shown which patches in doubt are there: from here on it stays so.  It says
+    /// nothing of one that lies wholly under others.
+    func settleDoubt(_ block: UInt64, before end: Int, choices: [Int]) {
         withBlock(block) { history in
             var rank = 0
             var kept: [Patch] = []
             for (index, patch) in history.patches.enumerated() {
                 var patch = patch
-                if patch.isDoubtful && index < end {
-                    defer { rank += 1 }
-                    guard choice >> rank & 1 == 1 else { continue }
-                    patch.isDoubtful = false
-                    if patch.kind != .data { patch.kind = .unclearZero }
+                if patch.isDoubtful && index < end && rank < Self.doubtfulCountMax {
+                    let isIn = choices.contains { $0 >> rank & 1 == 1 }
+                    let isOut = choices.contains { $0 >> rank & 1 == 0 }
+                    rank += 1
+                    guard isIn else { continue }
+                    if !isOut {
+                        patch.isDoubtful = false
+                    } else if patch.kind != .data && index + 1 == end {
+                        // With or without it there are zeros.
+                        patch.isDoubtful = false
+                        patch.kind = .unclearZero
+                    }
                 }
                 kept.append(patch)
             }

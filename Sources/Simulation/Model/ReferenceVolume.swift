@@ -104,8 +104,19 @@ package final class ReferenceVolume {
 
     /// Forgets versions that no crash can bring back.
     func foldDurable(_ history: inout BlockHistory, _ block: UInt64) {
-        let end = history.patches.lastIndex { request($0.order) == nil }.map { $0 + 1 }
-        guard let end, history.doubtfulCount(before: end) == 0 else { return }
+        guard let last = history.patches.lastIndex(where: { request($0.order) == nil }) else {
+            return
+        }
+        var end = last + 1
+        if history.doubtfulCount(before: end) > 0 {
+            // What is in doubt under a patch that covers it all is of no interest any more.
+            guard
+                let whole = history.patches[..<end].lastIndex(where: {
+                    $0.isWhole && !$0.isDoubtful
+                })
+            else { return }
+            end = whole + 1
+        }
         history.fold(before: end, volume: number, block: block, seed: seed, scratch: scratch)
     }
 
