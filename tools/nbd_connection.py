@@ -10,7 +10,7 @@ import struct
 import time
 from collections import deque
 
-READ, WRITE, DISCONNECT, FLUSH, TRIM, _, ZERO = range(7)
+READ, WRITE, DISCONNECT, FLUSH, TRIM, CACHE, ZERO = range(7)
 DURABLE = 1
 """The flag that is called FUA on the wire."""
 

@@ -1,5 +1,6 @@
 """What the checks share that know what was written: a server of their own, and stamped blocks."""
 
+import json
 import os
 import random
 import signal
@@ -8,12 +9,14 @@ import subprocess
 import sys
 import time
 import zlib
+from collections import Counter
 from pathlib import Path
 
 import nbd_connection
 
 BLOCK = 4096
 ZEROS = bytes(BLOCK)
+MOVED = "ByteCount"
 _STAMP = struct.Struct("<QQQ8s")
 
 
@@ -112,10 +115,23 @@ class Server:
             self.process.kill()
             self.process.wait()
 
+    def note_moves(self, counters: Counter):
+        """Adds what the server has moved since its start; its counters end with it."""
+        moved = json.loads(self.run("status", "demo", "--json"))["items"][0]["moves"]
+        for field, count in moved.items():
+            if field.endswith(MOVED):
+                counters[field] += count
+
     def last_lines(self) -> str:
         self.log.flush()
         lines = (self.folder / "server.log").read_text(errors="replace").splitlines()[-5:]
         return "".join(f"\n    | {line}" for line in lines)
+
+
+def moves(counters: Counter) -> str:
+    """What `note_moves` added, in words."""
+    return ", ".join(f"{field.removesuffix(MOVED)} {count / (1 << 20):.0f} MiB"
+                     for field, count in sorted(counters.items()) if field.endswith(MOVED))
 
 
 def find_program(given: Path | None) -> Path:
