@@ -95,15 +95,21 @@ package struct BufferRegion: @unchecked Sendable, BitwiseCopyable {
 package final class Arena: Sendable {
     package let region: BufferRegion
 
-    /// Memory of `byteCount` bytes, zeroed; faulted in at once when `isPopulated`, so that the
-    /// first requests do not pay for page faults.
+    /// Memory of `byteCount` bytes, rounded up to whole pages.
+    ///
+    /// It holds zeros and is faulted in at once when `isPopulated`, so that the first requests do
+    /// not pay for page faults; else it holds anything.
     package init(byteCount: Int, isPopulated: Bool) {
-        let rounded = (byteCount + 4095) / 4096 * 4096
-        guard let memory = unsafe isotherm_map_memory(rounded, isPopulated ? 1 : 0) else {
-            invariantFailed("memory for an arena is there", file: #fileID, line: #line)
-        }
+        let pageByteCount = 4096
+        let rounded = (byteCount + pageByteCount - 1) / pageByteCount * pageByteCount
+        // Out of memory ends the process here, before anything was promised to anybody.
+        let memory = UnsafeMutableRawPointer.allocate(
+            byteCount: rounded,
+            alignment: pageByteCount
+        )
         region = unsafe BufferRegion(unsafeBase: memory, byteCount: rounded)
+        if isPopulated { region.zero() }
     }
 
-    deinit { unsafe isotherm_unmap_memory(region.baseAddress, region.byteCount) }
+    deinit { unsafe region.baseAddress.deallocate() }
 }

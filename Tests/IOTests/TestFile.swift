@@ -54,7 +54,7 @@ extension BufferRegion {
 /// Zeroed memory that stays until the process ends: a test names only regions, and an arena would
 /// go with its last mention.
 func memory(byteCount: Int) -> BufferRegion {
-    let arena = Arena(byteCount: byteCount, isPopulated: false)
+    let arena = Arena(byteCount: byteCount, isPopulated: true)
     _ = unsafe Unmanaged.passRetained(arena)
     return arena.region[0..<byteCount]
 }

@@ -22,10 +22,6 @@ uint32_t isotherm_crc32c_pair(uint32_t crc, uint64_t first, uint64_t second);
 /* Copies and checksums in one pass over the source. */
 uint32_t isotherm_copy_crc32c(uint32_t crc, void *to, const void *from, size_t byte_count);
 
-/* Anonymous private memory, zeroed; `populate` faults it in.  NULL when there is none. */
-void *isotherm_map_memory(size_t byte_count, int populate);
-void isotherm_unmap_memory(void *memory, size_t byte_count);
-
 #include "isotherm_files.h"
 #include "isotherm_ring.h"
 #include "isotherm_sockets.h"

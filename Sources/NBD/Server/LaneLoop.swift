@@ -51,7 +51,7 @@ package final class LaneLoop: @unchecked Sendable {
     let arena: Arena
     let stride: Int
     /// Zeros for holes that clients without structured replies read.
-    let zeros = Arena(byteCount: 1 << 20, isPopulated: false)
+    let zeros = Arena(byteCount: 1 << 20, isPopulated: true)
 
     /// The lane's buffers by size, in blocks and in number, and those that clients hold.
     let bufferClassCount: Int

@@ -84,9 +84,15 @@ extension ReferenceVolume {
         for page in pages {
             for history in page.blocks where history.isInUse {
                 let low = isUnsettled ? 0 : lowEnd(history, bound: bound)
-                let claims = (low...history.patches.count).map { history.claim(before: $0) }
-                if claims.allSatisfy({ $0 == .zero || $0 == .data }) { least += 1 }
-                if claims.contains(where: { $0 != .hole }) { most += 1 }
+                var isCharged = true
+                var mayBeCharged = false
+                for end in low...history.patches.count {
+                    let claim = history.claim(before: end)
+                    if claim == .hole || claim == .unknown { isCharged = false }
+                    if claim != .hole { mayBeCharged = true }
+                }
+                if isCharged { least += 1 }
+                if mayBeCharged { most += 1 }
             }
         }
         return (least, most)
