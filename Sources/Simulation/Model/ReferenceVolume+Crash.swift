@@ -80,9 +80,10 @@ extension ReferenceVolume {
                 if index >= most { request.isSeenOut = true }
             }
         }
-        let isAmbiguous = matching.contains {
-            history.claim(before: $0) != history.claim(before: most)
-        }
+        let claim = history.claim(before: most)
+        let isAmbiguous =
+            least < most
+            && (claim == .unknown || matching.contains { history.claim(before: $0) != claim })
         if isAmbiguous { journal.met(.crashLeftEqualVersions) }
         withBlock(block) { history in
             history.patches.removeLast(history.patches.count - most)

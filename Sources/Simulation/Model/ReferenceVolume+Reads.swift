@@ -71,8 +71,11 @@ extension ReferenceVolume {
                     history.shownAt = now
                 }
             }
-            if history.doubtfulCount(before: end) > 0 && part == 0..<4096 {
-                settleDoubt(block, before: end, choices: choices)
+            // While requests are in flight the bytes may be those of a later version as well.
+            if end == history.patches.count && history.doubtfulCount(before: end) > 0
+                && part == 0..<4096
+            {
+                settleDoubt(block, choices: choices)
             }
             return
         }
@@ -107,22 +110,22 @@ extension ReferenceVolume {
         }
     }
 
-    /// A read has shown which patches in doubt are there: from here on it stays so.  It says
-    /// nothing of one that lies wholly under others.
-    func settleDoubt(_ block: UInt64, before end: Int, choices: [Int]) {
+    /// A read of the newest version has shown which patches in doubt are there: from here on it
+    /// stays so.  It says nothing of one that lies wholly under others.
+    func settleDoubt(_ block: UInt64, choices: [Int]) {
         withBlock(block) { history in
             var rank = 0
             var kept: [Patch] = []
             for (index, patch) in history.patches.enumerated() {
                 var patch = patch
-                if patch.isDoubtful && index < end && rank < Self.doubtfulCountMax {
+                if patch.isDoubtful && rank < Self.doubtfulCountMax {
                     let isIn = choices.contains { $0 >> rank & 1 == 1 }
                     let isOut = choices.contains { $0 >> rank & 1 == 0 }
                     rank += 1
                     guard isIn else { continue }
                     if !isOut {
                         patch.isDoubtful = false
-                    } else if patch.kind != .data && index + 1 == end {
+                    } else if patch.kind != .data && index + 1 == history.patches.count {
                         // With or without it there are zeros.
                         patch.isDoubtful = false
                         patch.kind = .unclearZero
