@@ -1,69 +1,119 @@
 internal import Foundation
 internal import Simulation
+internal import Synchronization
 
 /// Runs every known bug on random seeds until one finds it: a seed that fails with the bug and does
 /// not fail without it.
-struct MutantTrials {
-    let options: Options
-
-    private struct Outcome {
-        var seedCount: UInt64
-        /// The seed that found it; nil when none did.
-        var killer: Totals.Failure?
+///
+/// A file of recorded seeds shortens the search: a bug's recorded seed is tried first.  As seeds
+/// change their meaning with the code, one that finds nothing any more costs a search, and no trust.
+final class MutantTrials: Sendable {
+    private enum Verdict {
+        /// Seeds that were run, and the one that found it.
+        case killed(afterSeeds: UInt64, by: Totals.Failure)
+        case survived(seedCount: UInt64)
     }
 
+    private struct State {
+        var waiting: ArraySlice<String>
+        var verdicts: [String: Verdict] = [:]
+    }
+
+    private let options: Options
+    private let names: [String]
+    private let recorded: RecordedSeeds
+    private let state: Mutex<State>
+
+    init(options: Options, recorded: RecordedSeeds) {
+        self.options = options
+        self.recorded = recorded
+        names = options.mutant.map { [$0] } ?? MutantSwitch.names
+        state = Mutex(State(waiting: names[...]))
+    }
+
+    /// 0 when every bug was found, 1 when one was not, 2 when this build has none.
     func run() -> Int32 {
-        let names = MutantSwitch.names
-        guard !names.isEmpty else {
+        guard !MutantSwitch.names.isEmpty else {
             complain("this build knows no mutants; build with -Xswiftc -DMUTANTS")
             return 2
         }
-        var survivors: [String] = []
-        for name in names {
-            let outcome = tryMutant(name)
-            if let killer = outcome.killer {
-                print(
-                    "killed  \(name): after \(outcome.seedCount) seeds, by \(killer.seed): "
-                        + killer.text
-                )
-            } else {
-                print("ALIVE   \(name): \(outcome.seedCount) seeds found nothing")
-                survivors.append(name)
+        let group = DispatchGroup()
+        for _ in 0..<options.jobCount {
+            let thread = Thread { [self] in
+                while let name = state.withLock({ $0.waiting.popFirst() }) { judge(name) }
+                group.leave()
             }
+            group.enter()
+            thread.start()
         }
-        print("\(names.count - survivors.count) of \(names.count) mutants killed")
-        return survivors.isEmpty ? 0 : 1
+        group.wait()
+        return conclude(state.withLock { $0.verdicts })
     }
 
-    private func tryMutant(_ name: String) -> Outcome {
-        var trial = options
-        trial.mutant = name
+    private func judge(_ name: String) {
+        let verdict = tryRecorded(name) ?? search(name)
+        state.withLock { $0.verdicts[name] = verdict }
+        switch verdict {
+        case .killed(let count, let killer):
+            print("killed  \(name): after \(count) seeds, by \(killer.seed): \(killer.text)")
+        case .survived(let count): print("ALIVE   \(name): \(count) seeds found nothing")
+        }
+    }
+
+    private func conclude(_ verdicts: [String: Verdict]) -> Int32 {
+        var counts: [UInt64] = []
+        var seeds = RecordedSeeds()
+        for name in names {
+            guard case .killed(let count, let killer) = verdicts[name] else { continue }
+            counts.append(count)
+            seeds[name] = killer.seed
+        }
+        counts.sort()
+        let median = counts.isEmpty ? "" : ", median of seeds \(counts[counts.count / 2])"
+        print("\(counts.count) of \(names.count) mutants killed\(median)")
+        if let path = options.recordPath {
+            do { try seeds.write(to: path) } catch {
+                complain("the seeds are not written: \(error)")
+                return 1
+            }
+        }
+        return counts.count == names.count ? 0 : 1
+    }
+
+    private func tryRecorded(_ name: String) -> Verdict? {
+        guard let seed = recorded[name] else { return nil }
+        guard let failure = run(from: seed, count: 1, mutant: name), passesWithout(seed) else {
+            print("seed \(seed) does not find \(name) any more")
+            return nil
+        }
+        return .killed(afterSeeds: 1, by: failure)
+    }
+
+    private func search(_ name: String) -> Verdict {
         var seedCount: UInt64 = 0
         while seedCount < options.budget {
-            trial.firstSeed = options.firstSeed + seedCount
-            let totals = Supervisor(
-                options: trial,
-                seedCount: options.budget - seedCount,
-                stopsAtFailure: true
-            ).run()
-            guard let failure = totals.failures.first else {
-                return Outcome(seedCount: options.budget, killer: nil)
-            }
+            let rest = options.budget - seedCount
+            guard let failure = run(from: options.firstSeed + seedCount, count: rest, mutant: name)
+            else { return .survived(seedCount: options.budget) }
             seedCount = failure.seed - options.firstSeed + 1
-            if passesWithout(failure.seed) {
-                return Outcome(seedCount: seedCount, killer: failure)
-            }
+            if passesWithout(failure.seed) { return .killed(afterSeeds: seedCount, by: failure) }
             print("seed \(failure.seed) fails without \(name) too")
         }
-        return Outcome(seedCount: seedCount, killer: nil)
+        return .survived(seedCount: seedCount)
     }
 
     /// Whether the engine as it is passes the seed.
     private func passesWithout(_ seed: UInt64) -> Bool {
-        var plain = options
-        plain.mutant = nil
-        plain.firstSeed = seed
-        return Supervisor(options: plain, seedCount: 1, stopsAtFailure: true).run().failures
-            .isEmpty
+        run(from: seed, count: 1, mutant: nil) == nil
+    }
+
+    /// The first seed that fails, one worker at a time.
+    private func run(from seed: UInt64, count: UInt64, mutant: String?) -> Totals.Failure? {
+        var trial = options
+        trial.firstSeed = seed
+        trial.mutant = mutant
+        trial.jobCount = 1
+        return Supervisor(options: trial, seedCount: count, stopsAtFailure: true).run().failures
+            .first
     }
 }

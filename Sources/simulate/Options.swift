@@ -21,6 +21,10 @@ struct Options: Sendable {
     var budget: UInt64 = 5000
     var isVerbose = false
     var isJSON = false
+    /// Seeds that found mutants before; nil for none.
+    var recordedPath: String?
+    /// Where the seeds that found mutants are written; nil for nowhere.
+    var recordPath: String?
     /// One seed of so many pretends to fail; zero for none.
     var canaryOneIn = 0
 
@@ -29,7 +33,8 @@ struct Options: Sendable {
 
           simulate --seeds N [--from S] [--steps M] [--jobs J] [--json] [--canary N]
           simulate --seed S [--steps M] [--verbose] [--mutant NAME]
-          simulate --mutants [--budget N] [--from S] [--steps M] [--jobs J]
+          simulate --mutants [--mutant NAME] [--recorded FILE] [--record FILE] [--budget N]
+                   [--from S] [--steps M] [--jobs J]
 
           --seeds N       how many seeds to run (1000)
           --from S        the first seed (1); --seed-base is the same
@@ -40,6 +45,8 @@ struct Options: Sendable {
           --json          prints the result as one line of JSON
           --mutant NAME   turns on a known bug; needs a build with -D MUTANTS
           --mutants       runs every known bug until a seed finds it
+          --recorded FILE seeds that found bugs before are tried first
+          --record FILE   writes the seeds that found the bugs
           --budget N      seeds after which a bug counts as not found (5000)
           --canary N      one seed of N pretends to fail: shows that failures are reported
 
@@ -55,12 +62,12 @@ struct Options: Sendable {
             case "--json": isJSON = true
             case "--worker": action = .worker
             case "--mutants": action = .mutants
-            case "--mutant":
-                guard let name = rest.popFirst() else {
-                    explain("--mutant needs a name")
+            case "--mutant", "--recorded", "--record":
+                guard let text = rest.popFirst() else {
+                    explain("\(argument) needs a name")
                     return nil
                 }
-                mutant = name
+                setText(argument, text)
             default:
                 guard let text = rest.popFirst(), let number = UInt64(text), number < 1 << 53 else {
                     explain("\(argument) is unknown, or needs a number")
@@ -71,6 +78,14 @@ struct Options: Sendable {
                     return nil
                 }
             }
+        }
+    }
+
+    private mutating func setText(_ name: String, _ text: String) {
+        switch name {
+        case "--mutant": mutant = text
+        case "--recorded": recordedPath = text
+        default: recordPath = text
         }
     }
 

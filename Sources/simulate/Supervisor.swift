@@ -92,7 +92,7 @@ final class Supervisor: Sendable {
         // A backtrace of each death would cost seconds; the seed can be run again alone.
         environment["SWIFT_BACKTRACE"] = "enable=no"
         // Lanes are made and dropped at every crash: their memory is kept rather than given back.
-        environment["MALLOC_MMAP_THRESHOLD_"] = "1073741824"
+        environment["MALLOC_MMAP_THRESHOLD_"] = "33554432"
         environment["MALLOC_TRIM_THRESHOLD_"] = "1073741824"
         process.environment = environment
         let output = Pipe()

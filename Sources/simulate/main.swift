@@ -31,6 +31,16 @@ func runOne(_ seed: UInt64, _ options: Options) -> Int32 {
     return 1
 }
 
+func tryMutants(_ options: Options) -> Int32 {
+    do {
+        let recorded = try options.recordedPath.map { try RecordedSeeds(path: $0) }
+        return MutantTrials(options: options, recorded: recorded ?? RecordedSeeds()).run()
+    } catch {
+        complain("\(error)")
+        return 2
+    }
+}
+
 if CommandLine.arguments.contains("--help") {
     print(Options.usage)
     exit(0)
@@ -47,5 +57,5 @@ switch options.action {
 case .seeds: exit(runSeeds(options))
 case .oneSeed(let seed): exit(runOne(seed, options))
 case .worker: Worker(options: options).run()
-case .mutants: exit(MutantTrials(options: options).run())
+case .mutants: exit(tryMutants(options))
 }

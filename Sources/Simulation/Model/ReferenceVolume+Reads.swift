@@ -21,15 +21,21 @@ extension ReferenceVolume {
     }
 
     /// How many patches of a block a read must show at least.
+    ///
+    /// That a later request was answered tells that the ones before it can be seen, unless it
+    /// failed: then it may never have come so far as to wait for them.
     func lowEnd(_ history: BlockHistory, bound: ReadBound) -> Int {
-        var end = history.patches.count
-        while end > 0 {
-            let patch = history.patches[end - 1]
-            if request(patch.order).map({ $0.answeredAt < bound.tick }) ?? true { break }
+        var low = history.patches.count
+        for index in history.patches.indices.reversed() {
+            let patch = history.patches[index]
             if history.shownAt < bound.tick && patch.order <= history.shownOrder { break }
-            end -= 1
+            if request(patch.order).map({ $0.answeredAt < bound.tick }) ?? true {
+                if !patch.isDoubtful { break }
+            } else {
+                low = index
+            }
         }
-        return end
+        return low
     }
 
     /// Checks what a read brought, at the moment when it is answered; nil for a hole.
