@@ -19,10 +19,21 @@ struct MoveCandidate: BitwiseCopyable {
     var chunk: Int32
     /// The segment that is reclaimed; -1 for a promotion.
     var segment: Int32
+    /// Blocks to move when it was queued; by the time it is moved they may be fewer.
+    var blockCount: Int32
 
     /// The order in which chunks are written: by volume and address.
     func precedes(_ other: MoveCandidate) -> Bool {
         (volume, leaf, chunk) < (other.volume, other.leaf, other.chunk)
+    }
+}
+
+extension [MoveCandidate] {
+    /// Whether the chunks have so many blocks to move.
+    func have(blockCount: Int) -> Bool {
+        var rest = blockCount
+        for candidate in self where rest > 0 { rest -= Int(candidate.blockCount) }
+        return rest <= 0
     }
 }
 

@@ -49,8 +49,8 @@ extension Lane {
 
     /// A batch is worth a record when it is full, or when nothing more will join it soon.
     private func isMoveDue(_ candidates: [MoveCandidate]) -> Bool {
-        candidates.count * Geometry.blocksPerChunk >= configuration.recordDataBlockMax
-            || !isReclaimFilling || shutdown.isBegun
+        candidates.have(blockCount: configuration.recordDataBlockMax) || !isReclaimFilling
+            || shutdown.isBegun
     }
 
     private func startMoves(
@@ -182,13 +182,20 @@ extension Lane {
         guard leaves.entries[slot].movingChunks & bit == 0 else { return nil }
         if leaves.entries[slot].movingChunks == 0 { movingLeafCount += 1 }
         leaves.entries[slot].movingChunks |= bit
-        return MoveCandidate(
+        var candidate = MoveCandidate(
             purpose: purpose,
             volume: leaves.entries[slot].volume,
             leaf: leaves.entries[slot].index,
             chunk: Int32(chunk),
-            segment: Int32(segment)
+            segment: Int32(segment),
+            blockCount: 0
         )
+        let first = chunk * Geometry.blocksPerChunk
+        for block in first..<(first + Geometry.blocksPerChunk)
+        where isMoved(leaves.state(slot, block), candidate) {
+            candidate.blockCount += 1
+        }
+        return candidate
     }
 
     func endMoving(_ volume: UInt32, _ leaf: UInt64, _ chunk: Int32) {

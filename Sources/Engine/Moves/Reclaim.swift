@@ -79,13 +79,13 @@ extension Lane {
     /// order of their addresses, the last free segments could be filled before any is empty.
     private func isSegmentUnderWay(_ queued: [MoveCandidate], _ tier: DeviceRole) -> Bool {
         guard queued.count < Lane.queuedChunkMax else { return true }
-        var blockCount = queued.count * Geometry.blocksPerChunk
+        var rest = pool.segmentBlockCountMin(tier)
         for move in 0..<moves.count where moves[move].itemCount > 0 {
             let purpose = moveItems[firstItem(move)].purpose
             guard purpose == (tier == .flash ? .keep : .relocate) else { continue }
-            blockCount += Int(moves[move].itemCount)
+            rest -= Int(moves[move].itemCount)
         }
-        return blockCount >= pool.segmentBlockCountMin(tier)
+        return queued.have(blockCount: rest)
     }
 
     /// Chunks of one purpose that wait for a move: 512 x 64 KiB, a long sequential run on disk.
@@ -316,10 +316,7 @@ extension Lane {
         }
         guard live > 0 else { return }
         guard reclaim.tier == .flash else {
-            if let candidate = queueMove(.relocate, slot, chunk: chunk, segment: reclaim.victim) {
-                relocations.append(candidate)
-                reclaim.hasGained = true
-            }
+            queue(.relocate, slot, chunk, &reclaim, &relocations)
             return
         }
         var facts = ReclaimFacts(
@@ -339,16 +336,24 @@ extension Lane {
             if drop(slot, first, of: reclaim.victim) { reclaim.hasGained = true }
         case .demote:
             if drop(slot, first, of: reclaim.victim) { reclaim.hasGained = true }
-            if let candidate = queueMove(.demote, slot, chunk: chunk, segment: reclaim.victim) {
-                demotions.append(candidate)
-                reclaim.hasGained = true
-            }
+            queue(.demote, slot, chunk, &reclaim, &demotions)
         case .keep:
-            if let candidate = queueMove(.keep, slot, chunk: chunk, segment: reclaim.victim) {
-                keeps.append(candidate)
-                reclaim.hasGained = true
-            }
+            queue(.keep, slot, chunk, &reclaim, &keeps)
         }
+    }
+
+    /// Queues a chunk of the victim, unless it is moving already.
+    private func queue(
+        _ purpose: MoveCandidate.Purpose,
+        _ slot: Int,
+        _ chunk: Int,
+        _ reclaim: inout Reclaim,
+        _ queue: inout [MoveCandidate]
+    ) {
+        guard let candidate = queueMove(purpose, slot, chunk: chunk, segment: reclaim.victim)
+        else { return }
+        queue.append(candidate)
+        reclaim.hasGained = true
     }
 
     /// Forgets the clean copies of a chunk in the segment: the disk has the same bytes.
