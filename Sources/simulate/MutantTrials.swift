@@ -5,8 +5,8 @@ internal import Synchronization
 /// Runs every known bug on random seeds until one finds it: a seed that fails with the bug and does
 /// not fail without it.
 ///
-/// A file of recorded seeds shortens the search: a bug's recorded seed is tried first.  Seeds change
-/// their meaning with the code: one that finds nothing any more costs a search, and no trust.
+/// A file of recorded seeds shortens the search: a bug's recorded seed is tried first.  Seeds
+/// change their meaning with the code: one that finds nothing more costs a search, and no trust.
 final class MutantTrials: Sendable {
     private enum Verdict {
         /// Seeds that were run, and the one that found it.
