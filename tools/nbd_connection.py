@@ -39,7 +39,8 @@ class Reply:
 class Connection:
     """A connection in its transmission phase.  Belongs to one thread."""
 
-    def __init__(self, path: str, export: str):
+    def __init__(self, path: str, export: str, patience: float = 60):
+        """Connects; raises ConnectionLost, also when the server says nothing for `patience` seconds."""
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.outgoing = deque()
         self.incoming = bytearray()
@@ -48,6 +49,7 @@ class Connection:
         self.cookie = 0
         try:
             self.socket.connect(str(path))
+            self.socket.settimeout(patience)
             self._go(export.encode())
         except (OSError, struct.error) as error:
             self.socket.close()

@@ -12,17 +12,21 @@ package final class ListeningSocket: Sendable {
 
     /// Listens at `address`.  A path gets the permissions `mode`; what a killed process left there
     /// is replaced, what a living one listens at is `addressInUse`.
+    ///
+    /// That is told only after `patienceMilliseconds`: when a process that accepts by a ring is
+    /// killed, its socket still listens for a little while after the process is gone.
     package init(
         at address: SocketAddress,
         mode: UInt32 = 0o660,
-        backlog: Int32 = 128
+        backlog: Int32 = 128,
+        patienceMilliseconds: Int = 0
     ) throws(SocketError) {
         self.address = address
-        let result =
-            switch address {
-            case .unix(let path): unsafe isotherm_listen_unix(path, mode, backlog)
-            case .tcp(let host, let port): unsafe isotherm_listen_tcp(host, port, backlog)
-            }
+        var result = Self.listen(at: address, mode: mode, backlog: backlog)
+        for _ in 0..<(patienceMilliseconds / Self.pauseMilliseconds) where result == -EADDRINUSE {
+            Clock.pause(milliseconds: Self.pauseMilliseconds)
+            result = Self.listen(at: address, mode: mode, backlog: backlog)
+        }
         guard result >= 0 else {
             throw SocketError(listeningAt: address, failedWith: result)
         }
@@ -31,6 +35,16 @@ package final class ListeningSocket: Sendable {
             port = UInt16(exactly: isotherm_bound_port(result))
         } else {
             port = nil
+        }
+    }
+
+    private static var pauseMilliseconds: Int { 20 }
+
+    /// A descriptor, or a negated error number.
+    private static func listen(at address: SocketAddress, mode: UInt32, backlog: Int32) -> Int32 {
+        switch address {
+        case .unix(let path): unsafe isotherm_listen_unix(path, mode, backlog)
+        case .tcp(let host, let port): unsafe isotherm_listen_tcp(host, port, backlog)
         }
     }
 

@@ -100,6 +100,11 @@ package final class Ring {
         freeFileSlots.deallocate()
     }
 
+    /// Fails as making a ring would, and makes none: to be asked before anything else is begun.
+    package static func checkKernel() throws(RingError) {
+        _ = try Ring(submissionEntries: 4, completionEntries: 8)
+    }
+
     /// Hands over what was prepared and returns at once.
     package func submit() { enter(waitCount: 0, timeout: -1) }
 

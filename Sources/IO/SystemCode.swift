@@ -26,6 +26,8 @@ package struct SystemCode: Hashable, Sendable, BitwiseCopyable, CustomStringConv
     static var busy: SystemCode { SystemCode(number: EBUSY) }
     static var canceled: SystemCode { SystemCode(number: ECANCELED) }
     static var noSpace: SystemCode { SystemCode(number: ENOSPC) }
+    static var notPermitted: SystemCode { SystemCode(number: EPERM) }
+    static var notKnown: SystemCode { SystemCode(number: ENOSYS) }
     static var invalid: SystemCode { SystemCode(number: EINVAL) }
     static var timedOut: SystemCode { SystemCode(number: ETIME) }
 }

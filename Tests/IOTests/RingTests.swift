@@ -26,6 +26,18 @@ func completions(of ring: Ring, count: Int) -> [UInt64: RingCompletion] {
         #expect(ring.nextCompletion() == nil)
     }
 
+    @Test func `a kernel that will not do is named with what it needs`() throws {
+        try Ring.checkKernel()
+        #expect(
+            RingError.lacks(feature: "EXT_ARG").description
+                == "the io_uring of this kernel lacks EXT_ARG; Linux 5.11 or later is needed"
+        )
+        let forbidden = RingError.refused(SystemCode(number: 1)).description
+        #expect(forbidden.contains("kernel.io_uring_disabled"))
+        let unknown = RingError.refused(SystemCode(number: 38)).description
+        #expect(unknown.contains("Linux 5.11"))
+    }
+
     @Test func `a full submission queue is submitted and preparing goes on`() throws {
         let ring = try Ring(submissionEntries: 4, completionEntries: 64)
         for number in 0..<9 { ring.nothing(userData: UInt64(number)) }

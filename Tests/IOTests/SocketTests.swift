@@ -1,3 +1,4 @@
+import Glibc
 import IO
 import Testing
 import Units
@@ -82,6 +83,21 @@ func byte(_ region: BufferRegion, _ offset: Int) -> UInt8 {
         let first = try ListeningSocket(at: address)
         #expect(throws: SocketError.addressInUse(address)) { try ListeningSocket(at: address) }
         _ = first.descriptor
+    }
+
+    @Test func `a path is waited for while its last listener is dying`() throws {
+        let address = SocketAddress.unix(path: SocketTests.path())
+        let dying = try ListeningSocket(at: address)
+        let descriptor = dying.descriptor
+        // As the end of a killed process does: nobody listens any more, and the path stays.
+        let thread = try WorkThread(name: "dying") {
+            Clock.pause(milliseconds: 60)
+            _ = shutdown(descriptor, Int32(SHUT_RDWR))
+        }
+        let next = try ListeningSocket(at: address, patienceMilliseconds: 10_000)
+        _ = try StreamSocket(to: address)
+        thread.join()
+        #expect(next.descriptor != dying.descriptor)
     }
 
     @Test func `a path left behind is replaced, another file is not`() throws {

@@ -10,6 +10,7 @@ internal import Units
 ///
 /// Opened in this order:
 ///
+///     0. A look at the kernel: what the lanes need must be there before anything changes.
 ///     1. The catalogue, with the directory's lock: no other process opens the pool from here on.
 ///     2. The devices, each locked, each checked to be the one that the catalogue names.
 ///     3. A flush of every device: what recovery reads cannot be taken back by a later power cut.
@@ -45,6 +46,7 @@ final class OpenPool: Sendable {
     }
 
     init(_ opened: Catalogue, options: Options) throws(ControlError) {
+        try Self.ring { () throws(RingError) in try Ring.checkKernel() }
         row = opened.pool
         devices = opened.devices.sorted { $0.index < $1.index }
         let (files, mended) = try PoolDevices.open(devices, of: row)
@@ -194,6 +196,16 @@ final class OpenPool: Sendable {
         }
     }
 
+    private static func ring<Value>(
+        _ make: () throws(RingError) -> Value
+    ) throws(ControlError) -> Value {
+        do throws(RingError) {
+            return try make()
+        } catch {
+            throw .system(what: "kernel", reason: "\(error)")
+        }
+    }
+
     private static func loop(
         of lane: Lane,
         _ files: [DeviceFile],
@@ -202,11 +214,8 @@ final class OpenPool: Sendable {
         _ catalogue: CatalogueService,
         _ listeners: [ListeningSocket]
     ) throws(ControlError) -> (LaneDriver, LaneLoop) {
-        let ring: Ring
-        do throws(RingError) {
-            ring = try Ring(submissionEntries: 1024, completionEntries: 8192)
-        } catch {
-            throw .system(what: "io_uring", reason: "\(error)")
+        let ring = try Self.ring { () throws(RingError) in
+            try Ring(submissionEntries: 1024, completionEntries: 8192)
         }
         let driver = RingDriver(ring: ring)
         for (index, file) in files.enumerated() {

@@ -103,14 +103,18 @@ package final class PoolService: ControlService {
     ) throws(ControlError) -> ([ListeningSocket], Endpoints) {
         var listeners: [ListeningSocket] = []
         var endpoints = Endpoints()
+        let patience = options.patienceSeconds * 1000
         do throws(SocketError) {
             if let path = options.socketPath {
-                listeners.append(try ListeningSocket(at: .unix(path: path)))
+                listeners.append(
+                    try ListeningSocket(at: .unix(path: path), patienceMilliseconds: patience)
+                )
                 endpoints.socketPath = path
             }
             for address in options.addresses {
                 let socket = try ListeningSocket(
-                    at: .tcp(host: address.host, port: address.port)
+                    at: .tcp(host: address.host, port: address.port),
+                    patienceMilliseconds: patience
                 )
                 listeners.append(socket)
                 endpoints.addresses.append(

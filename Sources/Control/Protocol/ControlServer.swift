@@ -44,7 +44,9 @@ package final class ControlServer: Sendable {
     package func start() {
         threads.enter()
         let thread = Thread { [self] in
-            while let connection = listener.accept() { take(connection) }
+            while let connection = listener.accept(unless: { state.withLock { $0.isStopping } }) {
+                take(connection)
+            }
             threads.leave()
         }
         thread.name = "control"

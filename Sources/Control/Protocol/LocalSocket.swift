@@ -106,8 +106,9 @@ struct LocalSocket: ~Copyable, Sendable {
         }
     }
 
-    /// The next connection; nil when the socket was shut down.
-    func accept() -> LocalSocket? {
+    /// The next connection; nil when the socket was shut down, or as soon as `isStopping` where no
+    /// descriptor is left: there the kernel does not even tell that the socket was shut down.
+    func accept(unless isStopping: () -> Bool) -> LocalSocket? {
         while true {
             let accepted = Glibc.accept(descriptor, nil, nil)
             if accepted >= 0 {
@@ -118,6 +119,7 @@ struct LocalSocket: ~Copyable, Sendable {
             case EINTR, ECONNABORTED: continue
             case EMFILE, ENFILE, ENOBUFS, ENOMEM:
                 // Descriptors come back when other connections end.
+                if isStopping() { return nil }
                 usleep(20_000)
             default: return nil
             }
