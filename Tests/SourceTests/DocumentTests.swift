@@ -5,7 +5,7 @@ import Testing
 @Suite struct DocumentTests {
     private static let documents = [
         "README.md", "docs/data-path.md", "docs/format.md", "docs/fuzzing.md", "docs/nbd.md",
-        "docs/performance.md", "docs/promises.md", "docs/recovery.md",
+        "docs/performance.md", "docs/promises.md", "docs/recovery.md", "docs/reliability.md",
     ]
 
     /// Files and folders of the project that a text names: in backticks, and as targets of links.
