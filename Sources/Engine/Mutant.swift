@@ -35,6 +35,25 @@ package enum Mutant: String, CaseIterable, Sendable {
     case vacantTrimAnsweredAtOnce
     case barrenSegmentsKept
     case lanesNotWoken
+    case readNotRepeated
+    case scanStopsAtDamage
+    case failedRecordAcknowledged
+    case recordMovedWithoutMap
+    case landedRecordsStay
+    case chainGoesOnFromRefused
+    case checkpointOverRefused
+    case refusedMoveRecorded
+    case failedFlushBelieved
+    case failedFlushForgotten
+    case flushBelievedAlone
+    case cleanCopyIgnored
+    case wrongCopyGivenUp
+    case damageReadAsZeros
+    case mergeOverDamage
+    case checksumTakenAnew
+    case poisonReplayedAsHole
+    case poisonBecomesHole
+    case poisonWaitsForRoom
 
     #if MUTANTS
         /// Set once, before any lane is made.

@@ -21,6 +21,11 @@ struct CheckpointState {
     var through = RecordNumber(0)
     var flushesInFlight = 0
     var flushFailed = false
+    /// Its flushes ended well, and wait for others.
+    var flushBar: FlushBar?
+    /// Tiers that it flushes.
+    var flushesFlash = false
+    var flushesDisk = false
     /// Segments that are free when it is durable.
     var forgetting: [Int] = []
     var vacated: [(volume: Int, leaf: UInt64)] = []
@@ -53,7 +58,9 @@ extension Lane {
         switch checkpoint.phase {
         case .idle: if isCheckpointDue { beginCheckpoint() }
         case .draining: drainCheckpoint()
-        case .flushing: commitIfReady()
+        case .flushing:
+            believeCheckpointFlush()
+            if !isReadOnly { commitIfReady() }
         case .committing: break
         }
     }
@@ -64,7 +71,7 @@ extension Lane {
     }
 
     private var isCheckpointDue: Bool {
-        guard !isReadOnly, catalogueIsGood else { return false }
+        guard !isReadOnly, catalogueIsGood, !log.isHeld else { return false }
         if shutdown.isQuiet {
             return shutdown.stage == .checkpointing
                 && statistics.checkpoints == shutdown.checkpointsBefore
@@ -87,8 +94,8 @@ extension Lane {
 
     /// When the next checkpoint is due by the clock alone.
     var checkpointDeadline: Instant? {
-        guard checkpoint.phase == .idle, !isReadOnly, hasChanges || checkpoint.isWanted,
-            !shutdown.isQuiet
+        guard checkpoint.phase == .idle, !isReadOnly, !log.isHeld,
+            hasChanges || checkpoint.isWanted, !shutdown.isQuiet
         else {
             return nil
         }
@@ -214,6 +221,30 @@ extension Lane {
         changedVolumes.removeAll(keepingCapacity: true)
     }
 
+    /// Takes back step 1 of a checkpoint that waits for a record which was refused: what it has
+    /// captured says where the record's blocks were to lie.
+    func cancelCheckpoint() {
+        guard let image = checkpoint.image else { return }
+        for slot in checkpoint.captured {
+            leaves.entries[slot].isCaptured = false
+            leaves.entries[slot].isCommitting = false
+            leaves.setDirty(slot, true)
+        }
+        for row in image.segments { noteChanged(pool.slot(of: row.address)) }
+        for segment in checkpoint.forgetting { pool.segments[segment].use = .emptied }
+        emptiedSegments = checkpoint.forgetting + emptiedSegments
+        checkpoint.forgetting.removeAll(keepingCapacity: true)
+        for row in image.volumes {
+            if let volume = volumeSlots[row.identifier] { noteVolumeChanged(volume) }
+        }
+        evictedHeat = image.heat + evictedHeat
+        events = image.events + events
+        checkpoint.image = nil
+        checkpoint.phase = .idle
+        checkpoint.isWanted = true
+        statistics.checkpoints -= 1
+    }
+
     // MARK: Encoding
 
     /// Encodes a captured leaf as it is now, which is as it was captured.
@@ -280,6 +311,8 @@ extension Lane {
         guard operations.freeCount > pool.devices.count else { return }
         checkpoint.phase = .flushing
         checkpoint.flushFailed = false
+        checkpoint.flushesFlash = false
+        checkpoint.flushesDisk = false
         flushCoversCheckpoint = landedThrough
         for device in pool.devices {
             let isNeeded = device.role == .flash ? flashIsUnflushed : diskIsUnflushed
@@ -287,6 +320,11 @@ extension Lane {
             if Mutant.checkpointWithoutFlashFlush.isOn && device.role == .flash { continue }
             if Mutant.checkpointWithoutDiskFlush.isOn && device.role == .disk { continue }
             checkpoint.flushesInFlight += 1
+            if device.role == .flash {
+                checkpoint.flushesFlash = true
+            } else {
+                checkpoint.flushesDisk = true
+            }
             operations.submit(
                 .flush,
                 at: (device.index, 0),
@@ -294,7 +332,8 @@ extension Lane {
                 region: .empty,
                 for: OperationSlot(
                     owner: .checkpointFlush,
-                    ownerIndex: Int32(device.index.rawValue)
+                    ownerIndex: Int32(device.index.rawValue),
+                    ticket: pool.beginFlush(device.role)
                 )
             )
         }
@@ -303,25 +342,39 @@ extension Lane {
         commitIfReady()
     }
 
-    func completeCheckpointFlush(_ device: Int, isGood: Bool) {
+    func completeCheckpointFlush(_ slot: OperationSlot, isGood: Bool) {
         checkpoint.flushesInFlight -= 1
-        let role = pool.devices[device].role
-        if !isGood { pool.noteFlushFailed(role) }
-        if pool.hasFlushFailed(role) {
-            checkpoint.flushFailed = true
-            fence("lane \(index.rawValue): a flush of \(role) before a checkpoint failed")
-            if role == .flash { failFlushes() }
+        settle(slot.ticket, pool.devices[Int(slot.ownerIndex)].role, isGood: isGood)
+        if checkpoint.flushesInFlight == 0 {
+            checkpoint.flushBar = pool.flushBar(
+                flash: checkpoint.flushesFlash,
+                disk: checkpoint.flushesDisk
+            )
         }
-        if checkpoint.flushesInFlight == 0 && !checkpoint.flushFailed {
-            noteDurable(flushCoversCheckpoint)
+        believeCheckpointFlush()
+        believeFlush()
+    }
+
+    /// Goes on when all flushes that were in flight beside the checkpoint's have settled well.
+    private func believeCheckpointFlush() {
+        if pool.hasFlushFailed(.disk) {
+            fence("lane \(index.rawValue): a flush of disk before a checkpoint failed")
+        }
+        guard var bar = checkpoint.flushBar else { return }
+        let belief = pool.belief(&bar)
+        checkpoint.flushBar = belief == .waiting ? bar : nil
+        switch belief {
+        case .waiting: break
+        case .believed: noteDurable(flushCoversCheckpoint)
+        case .failed: checkpoint.flushFailed = true
         }
     }
 
     private func commitIfReady() {
         let isEncoded = encodeSlice()
-        guard checkpoint.flushesInFlight == 0, isEncoded, var image = checkpoint.image else {
-            return
-        }
+        guard checkpoint.flushesInFlight == 0, checkpoint.flushBar == nil, isEncoded,
+            var image = checkpoint.image
+        else { return }
         if Mutant.positionTakenAtCommit.isOn { image.position = position }
         invariant(!checkpoint.flushFailed, "a failed flush puts up the fence")
         checkpoint.phase = .committing

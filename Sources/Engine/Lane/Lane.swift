@@ -74,6 +74,7 @@ package final class Lane: @unchecked Sendable {
     /// Host records in log order, open one last: indices into `records`.
     var hostQueue: [Int] = []
     var hostRecordsWriting = 0
+    var log = LogState()
     /// All host records up to here have landed.
     var landedThrough = RecordNumber(0)
     /// All host records up to here are flushed.
@@ -91,6 +92,8 @@ package final class Lane: @unchecked Sendable {
     var flushesInFlight = 0
     var flushCovers = RecordNumber(0)
     var flushFailed = false
+    /// The flush has ended well, and waits for others.
+    var flushBar: FlushBar?
     var flushCoversCheckpoint = RecordNumber(0)
 
     // Requests
@@ -125,6 +128,10 @@ package final class Lane: @unchecked Sendable {
     /// Segments that reclaim went through without gain.  They are no victims until a move has
     /// ended: it was moves under way, or queued, that held their chunks.
     var barrenSegments: Set<Int> = []
+    /// Of flash and of disk: records of copies that were refused one after the other, and until
+    /// when no more are written there.
+    var refusedMoveCount: [2 of Int] = [0, 0]
+    var movesRestUntil: [2 of Instant] = .init(repeating: Instant(nanoseconds: 0))
     /// Segments that a device refused to read, and until when they are no victims.
     var unreadableSegments: [Int: Instant] = [:]
     var demotions: [MoveCandidate] = []
@@ -234,6 +241,7 @@ package final class Lane: @unchecked Sendable {
     package func turn(now: Instant) {
         self.now = max(self.now, now)
         hasProgressed = false
+        believeFlush()
         landRecords()
         takeWaitingSteps()
         giveBackDestroyed()
@@ -250,6 +258,13 @@ package final class Lane: @unchecked Sendable {
 
     package func nextOperation() -> Operation? { operations.next() }
 
+    /// What an operation that was taken is for; asked before it completes.
+    package func purpose(
+        of operation: Operation
+    ) -> (purpose: OperationPurpose, isRepeated: Bool) {
+        operations.purpose(of: operation.token)
+    }
+
     package func nextCatalogueRequest() -> CatalogueRequest? {
         catalogueOutbox.isEmpty ? nil : catalogueOutbox.removeFirst()
     }
@@ -263,19 +278,15 @@ package final class Lane: @unchecked Sendable {
     package func complete(_ completion: Completion) {
         let slot = operations.end(completion.token)
         let isGood = completion.result == .done
-        if slot.segment >= 0 { endReading(Int(slot.segment)) }
         let owner = Int(slot.ownerIndex)
         switch slot.owner {
         case .free: break
-        case .request: completeRead(owner, slot, isGood: isGood)
-        case .merge: completeMerge(owner, slot, isGood: isGood)
+        case .request, .merge, .moveRead, .scan: completePiece(slot, completion.result)
         case .record: completeRecord(owner, isGood: isGood)
-        case .moveRead: completeMoveRead(owner, slot, isGood: isGood)
         case .moveWrite: completeMoveWrite(owner, isGood: isGood)
         case .moveVerify: completeMoveVerify(owner, isGood: isGood)
-        case .scan: completeScan(owner, isGood: isGood)
-        case .flush: completeFlush(isGood: isGood)
-        case .checkpointFlush: completeCheckpointFlush(owner, isGood: isGood)
+        case .flush: completeFlush(slot, isGood: isGood)
+        case .checkpointFlush: completeCheckpointFlush(slot, isGood: isGood)
         case .discard: break
         }
     }

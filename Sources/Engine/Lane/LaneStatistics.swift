@@ -28,6 +28,10 @@ package struct LaneStatistics: Sendable {
     package var verifyFailures: UInt64 = 0
     package var badBlocks: UInt64 = 0
     package var copiesGivenUp: UInt64 = 0
+    /// Pieces that were read again after a read that was not wholly good.
+    package var readsRepeated: UInt64 = 0
+    /// Blocks that were right when they were asked for once more.
+    package var readsHealed: UInt64 = 0
     package var damagedStates: UInt64 = 0
     package var segmentsReclaimed: UInt64 = 0
     package var checkpoints: UInt64 = 0
@@ -37,5 +41,9 @@ package struct LaneStatistics: Sendable {
     package var noSpace: UInt64 = 0
     package var throttledTurns: UInt64 = 0
     package var fences: UInt64 = 0
+    /// Host records that were written once more, as a device refused them or one before them.
+    package var recordsAppendedAgain: UInt64 = 0
+    /// Records of copies that a device refused; their sources stayed.
+    package var movesRefused: UInt64 = 0
     package init() {}
 }

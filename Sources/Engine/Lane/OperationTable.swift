@@ -33,7 +33,21 @@ struct OperationSlot: BitwiseCopyable {
     var blockCount: Int32 = 0
     /// The segment that is read; -1 when it needs no guard.
     var segment: Int32 = -1
+    /// Of a read that is done again in pieces: blocks behind this piece that are still to be read.
+    var tailCount: Int32 = 0
+    /// Of a flush: see Pool/FlushLedger.
+    var ticket: UInt64 = 0
+    /// One block that was asked for alone before.
+    var isRepeated = false
+    /// Where on the device it begins; known once it is submitted.
+    var location = Location.nowhere
     var nextFree: Int32 = -1
+}
+
+/// What a lane asks a device for.
+package enum OperationPurpose: Sendable {
+    case hostRead, mergeRead, hostRecord, moveRead, moveRecord, verifyRead, scanRead
+    case recordFlush, checkpointFlush, discard
 }
 
 /// The operations of a lane that have not completed, and those that wait to be taken.
@@ -89,6 +103,7 @@ struct OperationTable {
         let generation = slots[index].generation &+ 1
         slots[index] = slot
         slots[index].generation = generation
+        slots[index].location = Location(device: location.device, block: location.block)
         inFlightCount += 1
         let place = (outboxFirst + outboxCount) % capacity
         outboxCount += 1
@@ -108,6 +123,25 @@ struct OperationTable {
         outboxFirst = outboxFirst + 1 == capacity ? 0 : outboxFirst + 1
         outboxCount -= 1
         return operation
+    }
+
+    /// What an operation in flight is for, and whether it is one block that was asked for before.
+    func purpose(of token: UInt64) -> (purpose: OperationPurpose, isRepeated: Bool) {
+        let slot = slots[Int(token & 0xFFFF_FFFF)]
+        let purpose: OperationPurpose
+        switch slot.owner {
+        case .request: purpose = .hostRead
+        case .merge: purpose = .mergeRead
+        case .record: purpose = .hostRecord
+        case .moveRead: purpose = .moveRead
+        case .moveWrite: purpose = .moveRecord
+        case .moveVerify: purpose = .verifyRead
+        case .scan: purpose = .scanRead
+        case .flush: purpose = .recordFlush
+        case .checkpointFlush: purpose = .checkpointFlush
+        case .free, .discard: purpose = .discard
+        }
+        return (purpose, slot.isRepeated)
     }
 
     var hasNext: Bool { outboxCount > 0 }

@@ -89,6 +89,14 @@ extension Lane {
         relocations.removeAll()
     }
 
+    /// What rests after a device refused something, and may go on later.
+    private func considerRests(_ consider: (Instant) -> Void) {
+        for tier in 0..<2 where movesRestUntil[tier] > now { consider(movesRestUntil[tier]) }
+        guard !stalledWrites.isEmpty, !unreadableSegments.isEmpty else { return }
+        // The least of them, whichever comes first out of the dictionary.
+        for pause in unreadableSegments.values where pause > now { consider(pause) }
+    }
+
     /// When `turn` is to be called again at the latest; nil when only an event can change anything.
     package var nextDeadline: Instant? {
         if hasProgressed { return now }
@@ -98,6 +106,7 @@ extension Lane {
             soonest = soonest.map { min($0, deadline) } ?? deadline
         }
         consider(markDeadline)
+        if !isReadOnly { considerRests(consider) }
         consider(checkpointDeadline)
         if !stalledWrites.isEmpty && admissionGate > now { consider(admissionGate) }
         return soonest

@@ -21,6 +21,7 @@ extension Lane {
             }
             closeHostRecord()
         }
+        guard !log.isHeld else { return false }
         guard operations.freeCount > hostRecordsWriting else { return false }
         for record in 0..<configuration.hostRecordCount where records[record].state == .free {
             let reserve = usesReserve ? 0 : Lane.hostSegmentReserve * pool.laneCount
@@ -39,7 +40,7 @@ extension Lane {
 
     func closeHostRecord() {
         let record = openHostRecord
-        guard record >= 0 else { return }
+        guard record >= 0, !log.isHeld else { return }
         openHostRecord = -1
         hostRecordsWriting += 1
         claimedThrough = durableThrough
@@ -66,6 +67,7 @@ extension Lane {
         // A flush that was submitted meanwhile does not cover it.
         if !Mutant.flushInFlightCoversAll.isOn { flashIsUnflushed = true }
         records[record].state = isGood ? .landed : .failed
+        if !isGood { log.isHeld = true }
     }
 
     /// Acknowledges what has landed, in log order.
@@ -82,8 +84,9 @@ extension Lane {
                 if Mutant.acknowledgeOutOfOrder.isOn { acknowledgeAnyLanded() }
                 return
             case .failed:
-                return abandonLog()
+                return appendAgain()
             case .landed:
+                log.attemptCount = 0
                 hostQueue.removeFirst()
                 landedThrough = records[record].number
                 var waiting = records[record].requests
@@ -108,23 +111,6 @@ extension Lane {
         } else {
             finish(request, .done)
         }
-    }
-
-    /// A record could not be written: nothing behind it may be acknowledged, and the blocks it
-    /// holds are served from its buffer as long as the lane lives.
-    private func abandonLog() {
-        fence(
-            "lane \(index.rawValue): a write to flash failed; restart to recover what was flushed"
-        )
-        for record in hostQueue {
-            var waiting = records[record].requests
-            records[record].requests = RequestList()
-            while let request = popFirst(of: &waiting) { finish(request, .mediaError) }
-        }
-        hostQueue.removeAll(keepingCapacity: true)
-        openHostRecord = -1
-        failFlushWaiters()
-        while let request = popFirst(of: &stalledWrites) { finish(request, .readOnly) }
     }
 
     // MARK: Flush
@@ -166,7 +152,9 @@ extension Lane {
     /// covers only writes that had completed, and a hole before a flushed record would cut replay
     /// short.
     func submitFlushIfDue() {
-        guard flushWaiters.first >= 0, flushesInFlight == 0, !flushFailed else { return }
+        guard flushWaiters.first >= 0, flushesInFlight == 0, flushBar == nil, !flushFailed else {
+            return
+        }
         var needed = false
         var at = flushWaiters.first
         while at >= 0 {
@@ -187,20 +175,35 @@ extension Lane {
                 at: (device.index, 0),
                 blockCount: 0,
                 region: .empty,
-                for: OperationSlot(owner: .flush)
+                for: OperationSlot(owner: .flush, ticket: pool.beginFlush(.flash))
             )
         }
     }
 
-    func completeFlush(isGood: Bool) {
+    func completeFlush(_ slot: OperationSlot, isGood: Bool) {
         flushesInFlight -= 1
-        if !isGood { pool.noteFlushFailed(.flash) }
-        // A flush that failed once, for whichever lane, proves nothing when it succeeds later.
-        if pool.hasFlushFailed(.flash) {
+        settle(slot.ticket, .flash, isGood: isGood)
+        if flushesInFlight == 0 { flushBar = pool.flushBar(flash: true, disk: false) }
+        believeFlush()
+    }
+
+    /// Tells the pool how a flush ended.
+    func settle(_ ticket: UInt64, _ role: DeviceRole, isGood: Bool) {
+        let isBelieved = isGood || Mutant.failedFlushBelieved.isOn
+        if pool.settleFlush(ticket, role, isGood: isBelieved) { wakesOthers = true }
+    }
+
+    /// Goes on with flushes that ended well, once all that were in flight beside them have: see
+    /// Pool/FlushLedger.
+    func believeFlush() {
+        if pool.hasFlushFailed(.flash) && !flushFailed {
             fence("lane \(index.rawValue): a flush of flash failed")
-            return failFlushes()
+            failFlushes()
         }
-        if flushesInFlight == 0 { noteDurable(flushCovers) }
+        guard var bar = flushBar else { return }
+        let belief = pool.belief(&bar)
+        flushBar = belief == .waiting ? bar : nil
+        if belief == .believed { noteDurable(flushCovers) }
     }
 
     /// Nothing becomes durable any more.
@@ -224,7 +227,7 @@ extension Lane {
         }
     }
 
-    private func failFlushWaiters() {
+    func failFlushWaiters() {
         while let request = popFirst(of: &flushWaiters) { finish(request, .mediaError) }
     }
 

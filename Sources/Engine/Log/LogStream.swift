@@ -28,7 +28,7 @@ struct LogStream {
 struct RecordSlot: BitwiseCopyable {
     enum State: UInt8, BitwiseCopyable {
         case free, open, writing, landed
-        /// The device refused it; its buffer stays, so that no read meets what is not there.
+        /// The device refused it; its buffer stays, to be written elsewhere.
         case failed
     }
     var state = State.free
@@ -47,6 +47,8 @@ struct RecordSlot: BitwiseCopyable {
     var tableByteCount: Int32 = 0
     var number = RecordNumber(0)
     var firstSequence = SequenceNumber(0)
+    /// Checksum of the header before it in the stream; known once it is submitted.
+    var previousChecksum: UInt32 = 0
     /// Requests whose last change is here.
     var requests = RequestList()
 }
@@ -185,6 +187,7 @@ extension Lane {
         )
         let headerBlock = recordHeaderBlock(record)
         var bytes = headerBlock.mutableBytes
+        records[record].previousChecksum = stream.previousChecksum
         stream.previousChecksum = header.seal(into: &bytes, nonce: segment.nonce)
         let tail = recordDataBlock(record, Int(slot.dataCount))
         tail.copy(from: headerBlock)

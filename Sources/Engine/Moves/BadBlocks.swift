@@ -8,19 +8,20 @@ extension Lane {
     /// For so long a segment that a device refused to read is no victim of reclaim.
     private static var unreadablePause: UInt64 { 60_000_000_000 }
 
-    /// Leaves bad blocks out of a move: damaged ones are poisoned where they are.  What a device
-    /// refused to read may be there again when the device is, so it is not given up.
+    /// Leaves bad blocks out of a move: damaged ones are poisoned where they are.  The only copy
+    /// that a device refused to read may be there again when the device is, so it is not given up;
+    /// a second copy is.
     func dropBadItems(_ move: Int) {
         let record = configuration.hostRecordCount + move
         var dropped: [MoveItem] = []
         var kept = 0
         for index in 0..<Int(moves[move].itemCount) {
             let item = moveItems[firstItem(move) + index]
-            if item.isBad {
+            if item.isBad && !Mutant.checksumTakenAnew.isOn {
                 statistics.badBlocks += 1
-                if item.isUnread {
+                if item.isGone {
                     noteUnread(item)
-                } else if poisons.count < Lane.poisonMax {
+                } else if poisons.count < Lane.poisonMax, !isToBePoisoned(item) {
                     poisons.append(item)
                 }
                 dropped.append(item)
@@ -36,6 +37,13 @@ extension Lane {
         endMoving(dropped, by: move)
     }
 
+    /// A move before this one has found the same.
+    private func isToBePoisoned(_ item: MoveItem) -> Bool {
+        poisons.contains {
+            $0.volume == item.volume && $0.address == item.address && $0.source == item.source
+        }
+    }
+
     /// Lets chunks go of which a move has no block left.
     private func endMoving(_ dropped: [MoveItem], by move: Int) {
         for item in dropped {
@@ -48,7 +56,8 @@ extension Lane {
         }
     }
 
-    private func noteUnread(_ item: MoveItem) {
+    /// Leaves a block where it is, and its segment alone for a while.
+    func noteUnread(_ item: MoveItem) {
         let volume = volumes[Int(item.volume)].identifier
         note("block_unreadable", "volume \(volume) offset \(item.address * 4096): device error")
         unreadableSegments[pool.slot(of: item.source)] =

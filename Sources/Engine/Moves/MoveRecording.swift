@@ -11,7 +11,7 @@ extension Lane {
         let device = records[record].device
         for index in 0..<Int(moves[move].itemCount) {
             let item = moveItems[firstItem(move) + index]
-            guard !item.isBad else { continue }
+            guard !item.isBad || Mutant.checksumTakenAnew.isOn else { continue }
             recordItem(item, at: Location(device: device, block: firstBlock + UInt64(index)))
         }
         endMove(move)
@@ -44,6 +44,7 @@ extension Lane {
             statistics.movesOvertaken += 1
             return
         }
+        if item.isBad { state.checksum = damagedChecksum(of: item, at: target) }
         switch item.purpose {
         case .promote:
             if Mutant.promotionOverNewer.isOn {
@@ -79,6 +80,16 @@ extension Lane {
         }
         willChange(slot)
         replace(slot, block, with: state)
+    }
+
+    /// Only with a mutant: what is damaged gets a checksum that fits it.
+    private func damagedChecksum(of item: MoveItem, at target: Location) -> UInt32 {
+        let start = Checksum.blockStart(
+            seed: volumes[Int(item.volume)].seed,
+            address: item.address,
+            sequence: item.sequence
+        )
+        return bufferedBlock(at: target)?.checksum(from: start) ?? item.checksum
     }
 
     /// Lets a move's chunks and its buffer go.
@@ -117,6 +128,9 @@ extension Lane {
             case .loading, .noRoom: return
             case .absent, .damaged: poisons.removeLast()
             case .ready(let slot):
+                // What is poisoned leaves its segment: that makes room.
+                usesReserve = !Mutant.poisonWaitsForRoom.isOn
+                defer { usesReserve = false }
                 guard makeRoom(dataCount: 0, tableByteCount: RecordEntry.fixedByteCount) else {
                     return
                 }
@@ -138,8 +152,10 @@ extension Lane {
             if state.flash == item.source { state.flash = .nowhere } else { state.disk = .nowhere }
             note("copy_damaged", "volume \(volume) block \(item.address): the other copy stays")
             willChange(slot)
+            statistics.copiesGivenUp += 1
             return replace(slot, block, with: state)
         }
+        guard !item.isUnread else { return noteUnread(item) }
         note("block_poisoned", "volume \(volume) offset \(item.address * 4096)")
         statistics.blocksPoisoned += 1
         let record = openHostRecord
@@ -156,6 +172,9 @@ extension Lane {
             checksum: 0,
             writer: 0
         )
+        if Mutant.poisonBecomesHole.isOn {
+            state = .absent
+        }
         willChange(slot)
         replace(slot, block, with: state)
     }

@@ -42,8 +42,12 @@ struct MoveItem: BitwiseCopyable {
     var purpose = MoveCandidate.Purpose.promote
     /// Its bytes were not what the map expects: it is left where it is.
     var isBad = false
-    /// The device gave no bytes: nothing is known of the block, and it is left where it is.
+    /// Its bytes in the move's buffer were compared with the map's checksum.
+    var isVerified = false
+    /// The device gave no bytes: nothing is known of the block.
     var isUnread = false
+    /// And it gives no others: it is gone.
+    var isGone = false
     var volume: UInt32 = 0
     var address: UInt64 = 0
     var source = Location.nowhere

@@ -95,7 +95,9 @@ extension Lane {
 
     /// Whether a record of copies finds a segment now, as far as one lane can tell.
     func hasRoom(for purpose: MoveCandidate.Purpose) -> Bool {
-        let stream = purpose == .demote || purpose == .relocate ? cold : mature
+        let toDisk = purpose == .demote || purpose == .relocate
+        guard movesRestUntil[toDisk ? 1 : 0] <= now else { return false }
+        let stream = toDisk ? cold : mature
         return stream.remaining > RecordHeader.overheadBlockCount
             || pool.freeSegmentCount(stream.role) > segmentsLeft(by: purpose)
     }
@@ -262,12 +264,33 @@ extension Lane {
         )
     }
 
-    func completeMoveRead(_ move: Int, _ slot: OperationSlot, isGood: Bool) {
-        moves[move].operationCount -= 1
-        if !isGood {
+    /// Whether these blocks, which a device gave, are what the map expects; those that are need not
+    /// be looked at again.
+    func hasRightBytes(move: Int, _ blocks: Range<Int>) -> Bool {
+        for index in blocks {
+            guard isRight(move, index) else { return false }
+            moveItems[firstItem(move) + index].isVerified = true
+        }
+        return true
+    }
+
+    private func isRight(_ move: Int, _ index: Int) -> Bool {
+        let item = moveItems[firstItem(move) + index]
+        let start = Checksum.blockStart(
+            seed: volumes[Int(item.volume)].seed,
+            address: item.address,
+            sequence: item.sequence
+        )
+        let block = recordDataBlock(configuration.hostRecordCount + move, index)
+        return block.checksum(from: start) == item.checksum
+    }
+
+    func completeMoveRead(_ move: Int, _ slot: OperationSlot, _ result: OperationResult) {
+        if result != .done {
             for index in Int(slot.firstBlock)..<Int(slot.firstBlock + slot.blockCount) {
                 moveItems[firstItem(move) + index].isBad = true
                 moveItems[firstItem(move) + index].isUnread = true
+                moveItems[firstItem(move) + index].isGone = result == .deviceLost
             }
         }
         if moves[move].operationCount == 0 { finishMoveReads(move) }
@@ -287,17 +310,9 @@ extension Lane {
 
     /// Marks items whose bytes in the move's buffer are not what the map expects.
     private func verify(_ move: Int) {
-        let record = configuration.hostRecordCount + move
-        for index in 0..<Int(moves[move].itemCount) {
-            let item = moveItems[firstItem(move) + index]
-            let start = Checksum.blockStart(
-                seed: volumes[Int(item.volume)].seed,
-                address: item.address,
-                sequence: item.sequence
-            )
-            if recordDataBlock(record, index).checksum(from: start) != item.checksum {
-                moveItems[firstItem(move) + index].isBad = true
-            }
+        for index in 0..<Int(moves[move].itemCount)
+        where !moveItems[firstItem(move) + index].isVerified && !isRight(move, index) {
+            moveItems[firstItem(move) + index].isBad = true
         }
     }
 
@@ -430,11 +445,9 @@ extension Lane {
     }
 
     func completeMoveWrite(_ move: Int, isGood: Bool) {
-        guard isGood else {
-            fence("lane \(index.rawValue): a write of moved blocks failed")
-            return endMove(move)
-        }
         let record = configuration.hostRecordCount + move
+        guard isGood else { return refuseMove(move, record) }
+        refusedMoveCount[moves[move].toDisk ? 1 : 0] = 0
         if Mutant.flushInFlightCoversAll.isOn {
         } else if moves[move].toDisk {
             diskIsUnflushed = true
@@ -458,6 +471,9 @@ extension Lane {
     }
 
     func completeMoveVerify(_ move: Int, isGood: Bool) {
+        for index in 0..<Int(moves[move].itemCount) {
+            moveItems[firstItem(move) + index].isVerified = false
+        }
         verify(move)
         for index in 0..<Int(moves[move].itemCount)
         where moveItems[firstItem(move) + index].isBad || !isGood {

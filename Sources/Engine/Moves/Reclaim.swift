@@ -204,43 +204,78 @@ extension Lane {
         )
     }
 
-    private func scanRegion(_ tier: DeviceRole) -> BufferRegion {
+    func scanRegion(_ tier: DeviceRole) -> BufferRegion {
         let byteCount = Reclaim.sliceBlockCount * Geometry.blockByteCount
         return tier == .flash
             ? scanArena.region[0..<byteCount] : scanArena.region[byteCount..<(2 * byteCount)]
     }
 
-    func completeScan(_ tier: Int, isGood: Bool) {
+    /// A piece of a slice is here, or cannot be had.
+    func completeScan(_ tier: Int, _ slot: OperationSlot, _ result: OperationResult) {
+        let region = scanRegion(tier == 0 ? .flash : .disk)
+        if result != .done {
+            for index in Int(slot.firstBlock)..<Int(slot.firstBlock + slot.blockCount) {
+                region.block(index).zero()
+            }
+        }
+        guard slot.tailCount == 0 else { return }
         if tier == 0 {
-            readSlice(&flashReclaim, isGood: isGood)
+            readSlice(&flashReclaim, isGone: result == .deviceLost)
         } else {
-            readSlice(&diskReclaim, isGood: isGood)
+            readSlice(&diskReclaim, isGone: result == .deviceLost)
         }
     }
 
-    /// Goes through the record headers of a slice.
-    private func readSlice(_ reclaim: inout Reclaim, isGood: Bool) {
+    /// Goes through the records of a slice.  Where a header is damaged, the record's tail, which
+    /// has the same table, is looked for behind it: else what lies there would keep the segment for
+    /// ever.
+    private func readSlice(_ reclaim: inout Reclaim, isGone: Bool) {
         reclaim.isReading = false
+        guard !isGone else { return endScan(&reclaim) }
         let state = pool.segments[reclaim.victim]
-        guard isGood else { return endScan(&reclaim) }
         let region = scanRegion(reclaim.tier)
         let end = pool.geometry(of: reclaim.victim).segmentBlockCount
         while reclaim.nextHeader < end {
             let index = reclaim.nextHeader - reclaim.sliceStart
             guard index < Reclaim.sliceBlockCount else { break }
             let block = region.block(index)
+            guard let header = header(in: block, at: reclaim.nextHeader, of: state) else {
+                // Behind the last record there is nothing to look for.
+                let written = Int(state.writtenBlockCount)
+                if Mutant.scanStopsAtDamage.isOn || written > 0 && reclaim.nextHeader >= written {
+                    return endScan(&reclaim)
+                }
+                reclaim.nextHeader += 1
+                continue
+            }
             do throws(FormatError) {
-                let header = try RecordHeader(decoding: block.bytes, nonce: state.nonce)
-                guard header.segmentSequence == state.sequence,
-                    header.blockOffset == UInt32(reclaim.nextHeader), !header.isTail
-                else { return endScan(&reclaim) }
                 try noteChunks(of: header, block.bytes, &reclaim)
                 reclaim.nextHeader +=
-                    Int(header.dataBlockCount) + RecordHeader.overheadBlockCount
+                    header.isTail
+                    ? 1 : Int(header.dataBlockCount) + RecordHeader.overheadBlockCount
             } catch {
-                // The end of what was written, or damage: what stays live keeps the segment.
+                // No lane writes such a table: what stays live keeps the segment.
                 return endScan(&reclaim)
             }
+        }
+    }
+
+    /// The header, or tail, of a record of this segment that lies at a block of it.
+    private func header(
+        in block: BufferRegion,
+        at place: Int,
+        of state: SegmentState
+    ) -> RecordHeader? {
+        guard block.bytes.word64(at: 0) == RecordHeader.magic else { return nil }
+        do throws(FormatError) {
+            let header = try RecordHeader(decoding: block.bytes, nonce: state.nonce)
+            let lead = header.isTail ? Int(header.dataBlockCount) + 1 : 0
+            guard header.segmentSequence == state.sequence,
+                Int(header.blockOffset) + lead == place
+            else { return nil }
+            return header
+        } catch {
+            return nil
         }
     }
 

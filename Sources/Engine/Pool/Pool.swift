@@ -24,8 +24,12 @@ package final class Pool: Sendable {
     private let starvedLaneCount = Atomic<Int>(0)
     /// Lanes that stop and whose hosts wait for nothing any more.
     private let quietLaneCount = Atomic<Int>(0)
-    private let flashFlushFailed = Atomic<Bool>(false)
-    private let diskFlushFailed = Atomic<Bool>(false)
+    /// The device that refused a write last; -1 for none.
+    private let refusingDevice = Atomic<Int>(-1)
+    let flashFlushFailed = Atomic<Bool>(false)
+    let diskFlushFailed = Atomic<Bool>(false)
+    /// Of flash and of disk.  The lock is taken a few times for each flush of a device.
+    let flushes = Mutex<[2 of FlushLedger]>(.init(repeating: FlushLedger()))
     package let flashSegmentCount: Int
     package let diskSegmentCount: Int
     /// Blocks that volumes may own in all.
@@ -184,22 +188,32 @@ package final class Pool: Sendable {
         allocation.withLock { lists -> (slot: Int, sequence: UInt64)? in
             let slot: Int
             if role == .flash {
-                guard lists.freeFlash.count > reserve, let last = lists.freeFlash.popLast() else {
-                    return nil
-                }
-                slot = last
+                guard lists.freeFlash.count > reserve else { return nil }
+                slot = lists.freeFlash.remove(at: preferred(lists.freeFlash))
                 freeFlash.store(lists.freeFlash.count, ordering: .relaxed)
             } else {
-                guard lists.freeDisk.count > reserve, let last = lists.freeDisk.popLast() else {
-                    return nil
-                }
-                slot = last
+                guard lists.freeDisk.count > reserve else { return nil }
+                slot = lists.freeDisk.remove(at: preferred(lists.freeDisk))
                 freeDisk.store(lists.freeDisk.count, ordering: .relaxed)
             }
             let sequence = lists.nextSequence
             lists.nextSequence += 1
             return (slot, sequence)
         }
+    }
+
+    /// Which of these segments to take: the last that is not on the device which refused a write
+    /// last, if there is one.
+    private func preferred(_ free: [Int]) -> Int {
+        let avoided = refusingDevice.load(ordering: .relaxed)
+        guard avoided >= 0 else { return free.count - 1 }
+        let other = free.lastIndex { Int(address(of: $0).device.rawValue) != avoided }
+        return other ?? free.count - 1
+    }
+
+    /// A device refused a write: segments are taken elsewhere first, as far as there are any.
+    func noteWriteRefused(_ device: DeviceIndex) {
+        refusingDevice.store(Int(device.rawValue), ordering: .relaxed)
     }
 
     /// Gives back a segment that a durable checkpoint has forgotten and nobody reads.
@@ -233,23 +247,6 @@ package final class Pool: Sendable {
 
     /// No lane has a host that may wait for a segment.
     var areAllLanesQuiet: Bool { quietLaneCount.load(ordering: .relaxed) >= laneCount }
-
-    /// A device that failed to flush may have lost what any lane wrote, and tells only the one who
-    /// asked: for the others it succeeds, as it does the next time.
-    func noteFlushFailed(_ role: DeviceRole) {
-        switch role {
-        case .flash: flashFlushFailed.store(true, ordering: .releasing)
-        case .disk: diskFlushFailed.store(true, ordering: .releasing)
-        }
-    }
-
-    /// Whether no flush of the tier can be believed any more.
-    func hasFlushFailed(_ role: DeviceRole) -> Bool {
-        switch role {
-        case .flash: flashFlushFailed.load(ordering: .acquiring)
-        case .disk: diskFlushFailed.load(ordering: .acquiring)
-        }
-    }
 
     // MARK: Ledger
 

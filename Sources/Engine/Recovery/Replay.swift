@@ -102,10 +102,21 @@ struct Replay {
         if source.read(device.index, block: first, into: region) { return true }
         // One bad sector refuses the whole: block by block, and what cannot be read is zeros.
         for index in 0..<device.segmentBlockCount
-        where !source.read(device.index, block: first + UInt64(index), into: region.block(index)) {
+        where !isRead(device.index, first + UInt64(index), region.block(index), from: source) {
             region.block(index).zero()
         }
         return true
+    }
+
+    /// Reads one block, a second time if it is refused once.
+    private func isRead(
+        _ device: DeviceIndex,
+        _ block: UInt64,
+        _ region: BufferRegion,
+        from source: some RecoverySource
+    ) -> Bool {
+        source.read(device, block: block, into: region)
+            || source.read(device, block: block, into: region)
     }
 
     private func blockCount(of part: Part) -> Int {

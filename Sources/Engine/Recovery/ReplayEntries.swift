@@ -35,6 +35,7 @@ extension Lane {
                 )
             case .zero where Mutant.reservedZeroIsHole.isOn: break
             case .trim where Mutant.replayForgetsTrims.isOn: continue
+            case .poison where Mutant.poisonReplayedAsHole.isOn: break
             case .zero:
                 state = BlockState(
                     kind: .zero,

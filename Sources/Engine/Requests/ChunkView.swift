@@ -1,6 +1,6 @@
 package import Format
 internal import Policy
-internal import Units
+package import Units
 
 /// One chunk as the map and the policy see it, for `explain`.
 package struct ChunkView: Sendable {
@@ -16,6 +16,26 @@ package struct ChunkView: Sendable {
 }
 
 extension Lane {
+    /// Walks the blocks with data, and the poisoned ones, of all leaves in memory: for tests.
+    package func walkBlocks(_ visit: (VolumeIdentifier, UInt64, BlockState) -> Void) {
+        for slot in 0..<leaves.count where leaves.entries[slot].state == .ready {
+            let volume = volumes[Int(leaves.entries[slot].volume)]
+            guard volume.life == .live else { continue }
+            let first = leaves.entries[slot].index * UInt64(Geometry.blocksPerLeaf)
+            for block in 0..<Geometry.blocksPerLeaf {
+                let state = leaves.state(slot, block)
+                guard state.isStored || state.kind == .poisoned else { continue }
+                visit(volume.identifier, first + UInt64(block), state)
+            }
+        }
+    }
+
+    /// Whether a leaf is in memory, so that the catalogue's version of it may be older.
+    package func hasInMemory(_ volume: VolumeSlot, leaf: UInt64) -> Bool {
+        guard let slot = leaves.find(volume: volume.rawValue, index: leaf) else { return false }
+        return leaves.entries[slot].state == .ready
+    }
+
     /// Looks at a chunk whose leaf is in memory, as it is when an answer of `extents` that begins
     /// in it is taken; nil when the leaf is not, or the volume has no such chunk.
     package func view(of volume: VolumeSlot, chunk: UInt64) -> ChunkView? {

@@ -89,18 +89,19 @@ extension Lane {
         return true
     }
 
-    /// An old block is here.
-    func completeMerge(_ request: Int, _ slot: OperationSlot, isGood: Bool) {
-        let index = Int(slot.firstBlock)
+    func hasRightBytes(mergeOf request: Int, _ index: Int) -> Bool {
         let check = mergeChecks[2 * request + index]
-        requests[request].operationCount -= 1
-        if !isGood
-            || mergeBlock(request, index).checksum(from: check.start) != check.checksum
-        {
+        return mergeBlock(request, index).checksum(from: check.start) == check.checksum
+    }
+
+    /// An old block is here, or cannot be had.
+    func completeMerge(_ request: Int, _ slot: OperationSlot, isSound: Bool) {
+        let index = Int(slot.firstBlock)
+        if !isSound && !Mutant.mergeOverDamage.isOn {
             statistics.badBlocks += 1
             let part = currentPart(request)
             let address = index == 0 ? part.first : part.end - 1
-            if giveUpDamagedCopy(requests[request].volume, address, in: slot.segment) {
+            if findsElsewhere(request, address, at: slot.location) {
                 requests[request].isToReadAgain = true
             } else {
                 note("block_unreadable", "a block to be written in part is damaged")

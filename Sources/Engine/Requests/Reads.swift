@@ -182,20 +182,34 @@ extension Lane {
         run.count = 0
     }
 
-    /// A device answered a part of a read: every block of it is checked.
-    func completeRead(_ request: Int, _ slot: OperationSlot, isGood: Bool) {
-        requests[request].operationCount -= 1
+    /// Whether each of these blocks of a read has the checksum that the map holds.
+    func hasRightBytes(request: Int, _ blocks: Range<Int>) -> Bool {
         let buffer = requests[request].buffer
         let firstCheck = buffers.firstCheck(buffer)
+        for index in blocks {
+            let check = buffers.checks[firstCheck + index]
+            guard buffers.block(buffer, index).checksum(from: check.start) == check.checksum else {
+                return false
+            }
+        }
+        return true
+    }
+
+    /// A part of a read is over; if it is not sound, no block of it is.
+    func completeRead(_ request: Int, _ slot: OperationSlot, isGood: Bool, isSound: Bool) {
+        guard !isSound else { return finishReadIfDone(request) }
         let first = Int(slot.firstBlock)
         for index in first..<(first + Int(slot.blockCount)) {
-            let check = buffers.checks[firstCheck + index]
-            if isGood && buffers.block(buffer, index).checksum(from: check.start) == check.checksum
-            {
+            let address = requests[request].offset / 4096 + UInt64(index)
+            if Mutant.damageReadAsZeros.isOn && !isGood {
+                buffers.block(requests[request].buffer, index).zero()
                 continue
             }
-            let address = requests[request].offset / 4096 + UInt64(index)
-            if giveUpDamagedCopy(requests[request].volume, address, in: slot.segment) {
+            let location = Location(
+                device: slot.location.device,
+                block: slot.location.block + UInt64(index - first)
+            )
+            if findsElsewhere(request, address, at: location) {
                 statistics.badBlocks += 1
                 requests[request].isToReadAgain = true
                 continue

@@ -26,6 +26,8 @@ struct RequestSlot: BitwiseCopyable {
     var hasPromoted = false
     /// A damaged copy of a block was given up: the other one is to be read.
     var isToReadAgain = false
+    /// How often it read again because the map had changed beneath it.
+    var repeatCount: UInt8 = 0
     /// A part of a block is being replaced: the old block was asked for, or is there.
     var mergePhase = MergePhase.none
     var generation: UInt32 = 0

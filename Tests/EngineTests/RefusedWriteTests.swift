@@ -1,0 +1,145 @@
+import Format
+import IO
+import Testing
+import Units
+
+@testable import Engine
+
+// What a device refuses to write or to read is written elsewhere, or read again: hosts hear of it
+// only where there is no other way.
+
+@Test func `a record that is refused once is appended again, and no host notices`() throws {
+    let bench = try LaneBench()
+    let volume = bench.createVolume()
+    #expect(bench.write(volume, at: 0, pattern(1, count: 65_536)) == .done)
+    var refusals = 0
+    let status = bench.write(volume, at: 65_536, pattern(2, count: 65_536)) { operation in
+        guard operation.kind == .write, refusals == 0 else { return .done }
+        refusals += 1
+        return .mediaError
+    }
+    #expect(status == .done)
+    #expect(refusals == 1)
+    #expect(!bench.lane.isReadOnly)
+    #expect(bench.lane.statistics.recordsAppendedAgain == 1)
+    #expect(bench.read(volume, at: 65_536, count: 65_536) == pattern(2, count: 65_536))
+    #expect(bench.write(volume, at: 0, pattern(3, count: 4096), isDurable: true) == .done)
+    // Replay finds the record where it is now, and what came before and after it.
+    try bench.open()
+    let again = try #require(bench.lane.volumeList.first).slot
+    let first = Array(pattern(3, count: 4096) + pattern(1, count: 65_536)[4096...])
+    #expect(bench.read(again, at: 0, count: 65_536) == first)
+    #expect(bench.read(again, at: 65_536, count: 65_536) == pattern(2, count: 65_536))
+}
+
+@Test func `records that landed behind one that was refused are appended again with it`() throws {
+    let bench = try LaneBench()
+    let volume = bench.createVolume()
+    bench.begin(volume, at: 0, pattern(1, count: 4096))
+    bench.lane.turn(now: bench.now)
+    bench.begin(volume, at: 4096, pattern(2, count: 4096))
+    bench.lane.turn(now: bench.now)
+    bench.begin(volume, at: 0, pattern(3, count: 2048))
+    let writes = bench.takeOperations()
+    #expect(writes.map(\.kind) == [.write, .write])
+    bench.carry(out: [writes[1]])
+    bench.carry(out: [writes[0]]) { _ in .mediaError }
+    let finished = bench.settle()
+    #expect(finished.map(\.status) == [.done, .done, .done])
+    for done in finished { bench.lane.release(done.token) }
+    #expect(bench.lane.statistics.recordsAppendedAgain >= 2)
+    let expected = Array(
+        pattern(3, count: 2048) + pattern(1, count: 4096)[2048...] + pattern(2, count: 4096)
+    )
+    #expect(bench.read(volume, at: 0, count: 8192) == expected)
+    try bench.open()
+    let again = try #require(bench.lane.volumeList.first).slot
+    #expect(bench.read(again, at: 0, count: 8192) == expected)
+}
+
+@Test func `a bad sector costs its own block and nothing beside it`() throws {
+    let bench = try LaneBench()
+    let volume = bench.createVolume()
+    #expect(bench.write(volume, at: 0, pattern(1, count: 262_144)) == .done)
+    _ = bench.settle()
+    let chunk = try #require(bench.lane.view(of: volume, chunk: 1))
+    let bad = chunk.blocks[5].flash.byteOffset
+    func refuses(_ operation: Operation) -> OperationResult {
+        guard operation.kind == .read else { return .done }
+        let end = operation.offset + UInt64(operation.region.byteCount)
+        return operation.offset <= bad && bad < end ? .mediaError : .done
+    }
+    bench.lane.read(volume, offset: 0, byteCount: 262_144, context: bench.context())
+    let finished = bench.settle(outcome: refuses)
+    #expect(finished.map(\.status) == [.mediaError])
+    #expect(finished.first?.failedOffset == 65_536 + 5 * 4096)
+    for done in finished { bench.lane.release(done.token) }
+    #expect(bench.lane.statistics.badBlocks == 1)
+    let before = Array(pattern(1, count: 262_144)[0..<(65_536 + 5 * 4096)])
+    #expect(bench.read(volume, at: 0, count: 65_536 + 5 * 4096, outcome: refuses) == before)
+    // What is written anew is good again.
+    #expect(bench.write(volume, at: 65_536 + 5 * 4096, pattern(2, count: 4096)) == .done)
+    #expect(bench.read(volume, at: 0, count: 262_144, outcome: refuses) != nil)
+}
+
+@Test func `a read that fails once is read again, and no host notices`() throws {
+    let bench = try LaneBench()
+    let volume = bench.createVolume()
+    #expect(bench.write(volume, at: 0, pattern(1, count: 65_536)) == .done)
+    _ = bench.settle()
+    for byteCount in [4096, 65_536] {
+        var refusals = 0
+        let bytes = bench.read(volume, at: 0, count: byteCount) { operation in
+            guard operation.kind == .read, refusals == 0 else { return .done }
+            refusals += 1
+            return .mediaError
+        }
+        #expect(refusals == 1)
+        #expect(bytes == Array(pattern(1, count: 65_536)[..<byteCount]))
+    }
+    #expect(bench.lane.statistics.badBlocks == 0)
+    #expect(bench.lane.statistics.readsHealed == 1)
+}
+
+@Test func `a refused record of copies costs nothing`() throws {
+    let bench = try LaneBench(flashSegments: 24, diskSegments: 64)
+    let volume = bench.createVolume(byteCount: 96 << 20)
+    var writes = 0
+    for index in 0..<256 {
+        bench.now = bench.now.advanced(byNanoseconds: 400_000_000)
+        let status = bench.write(volume, at: UInt64(index) << 18, pattern(index, count: 1 << 18)) {
+            guard $0.kind == .write, $0.device == DeviceIndex(1) else { return .done }
+            writes += 1
+            return writes % 5 == 0 ? .mediaError : .done
+        }
+        #expect(status == .done)
+    }
+    #expect(bench.lane.statistics.movesRefused > 0)
+    #expect(!bench.lane.isReadOnly)
+    for index in 0..<256 {
+        #expect(
+            bench.read(volume, at: UInt64(index) << 18, count: 1 << 18)
+                == pattern(index, count: 1 << 18)
+        )
+    }
+}
+
+@Test func `a flush is believed when all beside it have settled`() throws {
+    let bench = try LaneBench()
+    let pool = bench.pool
+    let ours = pool.beginFlush(.flash)
+    let theirs = pool.beginFlush(.flash)
+    #expect(!pool.settleFlush(ours, .flash, isGood: true))
+    var bar = pool.flushBar(flash: true, disk: false)
+    #expect(pool.belief(&bar) == .waiting)
+    // A flush that begins now is none of those, and none of disk is.
+    let later = pool.beginFlush(.flash)
+    let disk = pool.beginFlush(.disk)
+    #expect(pool.belief(&bar) == .waiting)
+    #expect(pool.settleFlush(theirs, .flash, isGood: true))
+    #expect(pool.belief(&bar) == .believed)
+    #expect(!pool.settleFlush(disk, .disk, isGood: true))
+    #expect(!pool.settleFlush(later, .flash, isGood: false))
+    var second = pool.flushBar(flash: true, disk: false)
+    #expect(pool.belief(&second) == .failed)
+}
