@@ -25,13 +25,15 @@ struct Options: Sendable {
     var recordedPath: String?
     /// Where the seeds that found mutants are written; nil for nowhere.
     var recordPath: String?
+    /// A fault that never fired at a site where it can is a failure.
+    var needsMatrix = false
     /// One seed of so many pretends to fail; zero for none.
     var canaryOneIn = 0
 
     static let usage = """
         Runs the engine on simulated devices in virtual time, with crashes, against a model.
 
-          simulate --seeds N [--from S] [--steps M] [--jobs J] [--json] [--canary N]
+          simulate --seeds N [--from S] [--steps M] [--jobs J] [--json] [--matrix] [--canary N]
           simulate --seed S [--steps M] [--verbose] [--mutant NAME]
           simulate --mutants [--mutant NAME] [--recorded FILE] [--record FILE] [--budget N]
                    [--from S] [--steps M] [--jobs J]
@@ -43,6 +45,7 @@ struct Options: Sendable {
           --jobs J        processes at once (2)
           --verbose       prints every event
           --json          prints the result as one line of JSON
+          --matrix        a class of fault that never fired at a site where it can is a failure
           --mutant NAME   turns on a known bug; needs a build with -D MUTANTS
           --mutants       runs every known bug until a seed finds it
           --recorded FILE seeds that found bugs before are tried first
@@ -60,6 +63,7 @@ struct Options: Sendable {
             switch argument {
             case "--verbose": isVerbose = true
             case "--json": isJSON = true
+            case "--matrix": needsMatrix = true
             case "--worker": action = .worker
             case "--mutants": action = .mutants
             case "--mutant", "--recorded", "--record":

@@ -25,11 +25,33 @@ struct Report {
             let count = totals.probes[probe.rawValue]
             print("  \(count == 0 ? "NEVER " : "")\(probe): \(count)")
         }
+        print("faults that have fired, by what the engine was doing:")
+        for line in matrixLines { print("  \(line)") }
         for failure in totals.failures.sorted(by: { $0.seed < $1.seed }).prefix(50) {
             print("FAILED seed \(failure.seed): \(failure.text)")
             print("  \(reproduction(failure.seed))")
         }
+        if options.needsMatrix && !emptyCells.isEmpty {
+            print("EMPTY cells: \(emptyCells.joined(separator: ", "))")
+        }
         print(totals.failures.isEmpty ? "no failure" : "\(totals.failures.count) failures")
+    }
+
+    /// Pairs of a fault and a site that can occur and have not.
+    var emptyCells: [String] {
+        FaultMatrix.pairs.filter { totals.matrix[FaultMatrix.index($0.fault, $0.site)] == 0 }
+            .map { "\($0.fault) at \($0.site)" }
+    }
+
+    /// One line for each class of fault.
+    private var matrixLines: [String] {
+        FaultClass.allCases.map { fault in
+            let cells = FaultMatrix.pairs.filter { $0.fault == fault }.map { pair in
+                let count = totals.matrix[FaultMatrix.index(fault, pair.site)]
+                return "\(pair.site) \(count == 0 ? "NEVER" : String(count))"
+            }
+            return "\(fault): \(cells.joined(separator: ", "))"
+        }
     }
 
     func printJSON() {
@@ -42,6 +64,12 @@ struct Report {
         var probes: [String: UInt64] = [:]
         for probe in Probe.allCases { probes["\(probe)"] = totals.probes[probe.rawValue] }
         fields["probes"] = probes
+        var matrix: [String: [String: UInt64]] = [:]
+        for (fault, site) in FaultMatrix.pairs {
+            matrix["\(fault)", default: [:]]["\(site)"] =
+                totals.matrix[FaultMatrix.index(fault, site)]
+        }
+        fields["matrix"] = matrix
         fields["failures"] = totals.failures.sorted { $0.seed < $1.seed }.map { failure in
             [
                 "seed": String(failure.seed), "finding": failure.text,

@@ -13,6 +13,7 @@ struct Totals: Sendable {
     var crashCount: UInt64 = 0
     var virtualNanoseconds: UInt64 = 0
     var probes = [UInt64](repeating: 0, count: Probe.allCases.count)
+    var matrix = [UInt64](repeating: 0, count: FaultMatrix().counts.count)
     var recoveries: [String: UInt64] = [:]
     var failures: [Failure] = []
 }
@@ -152,14 +153,14 @@ final class Supervisor: Sendable {
     // MARK: What workers say
 
     private func read(_ line: String, running: inout UInt64?) {
-        let words = line.split(separator: " ", maxSplits: 6).map(String.init)
+        let words = line.split(separator: " ", maxSplits: 7).map(String.init)
         guard words.count > 1, let seed = UInt64(words[1]) else { return }
         switch words[0] {
         case "begin": running = seed
         case "fail": addFailure(seed, words.dropFirst(2).joined(separator: " "))
         case "end":
             running = nil
-            if words.count == 7 { add(words) }
+            if words.count == 8 { add(words) }
         default: break
         }
     }
@@ -177,7 +178,11 @@ final class Supervisor: Sendable {
             where index < state.totals.probes.count {
                 state.totals.probes[index] += UInt64(count) ?? 0
             }
-            for part in words[6].split(separator: ",") {
+            for (index, count) in words[6].split(separator: ",").enumerated()
+            where index < state.totals.matrix.count {
+                state.totals.matrix[index] += UInt64(count) ?? 0
+            }
+            for part in words[7].split(separator: ",") {
                 let pair = part.split(separator: "=")
                 guard pair.count == 2 else { continue }
                 state.totals.recoveries[String(pair[0]), default: 0] += UInt64(pair[1]) ?? 0

@@ -5,7 +5,7 @@ internal import Simulation
 // prints a line before each seed and one after it:
 //
 //     begin SEED
-//     end SEED STEPS CRASHES NANOSECONDS PROBE,PROBE,... MODE=COUNT,MODE=COUNT,...
+//     end SEED STEPS CRASHES NANOSECONDS PROBE,PROBE,... CELL,CELL,... MODE=COUNT,MODE=COUNT,...
 //     fail SEED STEP ORACLE TEXT
 struct Worker {
     let options: Options
@@ -30,12 +30,13 @@ struct Worker {
 
     private func describe(_ result: SeedResult) -> String {
         let probes = Probe.allCases.map { String(result.probes[$0]) }.joined(separator: ",")
+        let cells = result.matrix.counts.map(String.init).joined(separator: ",")
         let modes = result.recoveries.keys.sorted().map { mode in
             "\(mode)=\(result.recoveries[mode] ?? 0)"
         }
         let last = modes.isEmpty ? "-" : modes.joined(separator: ",")
         return "end \(result.seed) \(result.steps) \(result.crashCount) "
-            + "\(result.virtualNanoseconds) \(probes) \(last)"
+            + "\(result.virtualNanoseconds) \(probes) \(cells) \(last)"
     }
 
     private func say(_ line: String) {

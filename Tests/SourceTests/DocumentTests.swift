@@ -6,6 +6,7 @@ import Testing
     private static let documents = [
         "README.md", "docs/data-path.md", "docs/format.md", "docs/fuzzing.md", "docs/nbd.md",
         "docs/performance.md", "docs/promises.md", "docs/recovery.md", "docs/reliability.md",
+        "docs/simulation.md",
     ]
 
     /// Files and folders of the project that a text names: in backticks, and as targets of links.

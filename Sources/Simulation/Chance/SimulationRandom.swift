@@ -7,9 +7,11 @@ package struct SimulationRandom: RandomNumberGenerator, Sendable {
     /// The parts of the world that draw.
     package enum Stream: UInt64, Sendable {
         case parameters = 1
-        case workload, schedule, catalogue, crash, verification, identity
+        case workload, schedule, catalogue, crash, verification, identity, faultRates
         /// One for each device: this and the ones that follow.
         case device = 100
+        /// Likewise.
+        case faults = 200
     }
 
     private var first: UInt64

@@ -40,6 +40,8 @@ package final class SimulatedDevice {
     let cells: CellStore
     var random: SimulationRandom
     private let journal: Journal
+    /// What goes wrong; nil in a seed without faults.
+    var faults: DeviceFaults?
 
     /// A write or discard that the image does not hold yet.
     struct VolatileWrite {
@@ -59,6 +61,8 @@ package final class SimulatedDevice {
         var cells: [UInt32]
         /// Of a flush: writes completed up to this event become durable.
         var covers: UInt32
+        var fault = PlannedFault.none
+        var site: FaultSite?
     }
 
     /// By slot; nil for a free one.
@@ -66,7 +70,7 @@ package final class SimulatedDevice {
     private var freeSlots: [Int] = []
     package private(set) var inFlightCount = 0
     /// In the order in which they completed.
-    private(set) var completed: [VolatileWrite] = []
+    var completed: [VolatileWrite] = []
     /// For each block, one more than the cell of the newest completed write that is not durable.
     var newest: [UInt32]
     /// For each block, whether a write or discard to it is in flight.
@@ -118,8 +122,19 @@ package final class SimulatedDevice {
 
     // MARK: Operations
 
+    /// Whether an operation on the block is in flight.
+    func isBusy(_ block: Int) -> Bool { isClaimed[block] || readers[block] > 0 }
+
     /// Takes an operation; it ends with `finish`, after the nanoseconds that come back.
-    package func submit(_ operation: Operation) -> (slot: Int, nanoseconds: UInt64) {
+    ///
+    /// - Parameters:
+    ///   - site: what it is for; without it nothing goes wrong.
+    ///   - isRepeated: it was refused before, and is not refused by chance once more.
+    package func submit(
+        _ operation: Operation,
+        site: FaultSite? = nil,
+        isRepeated: Bool = false
+    ) -> (slot: Int, nanoseconds: UInt64) {
         event += 1
         check(operation)
         let blocks = blocks(of: operation)
@@ -142,6 +157,11 @@ package final class SimulatedDevice {
         case .flush:
             held.covers = event
         }
+        if let faults {
+            held.site = site
+            held.fault = faults.plan(operation.kind, site, blocks: blocks, isRepeated: isRepeated)
+            if held.fault == .flushError(losesAtOnce: true) { loseVolatile(faults) }
+        }
         typical += UInt64(blocks.count) * character.blockNanoseconds
         let slot = freeSlots.popLast() ?? inFlight.count
         if slot == inFlight.count { inFlight.append(held) } else { inFlight[slot] = held }
@@ -161,19 +181,40 @@ package final class SimulatedDevice {
         freeSlots.append(slot)
         inFlightCount -= 1
         let operation = held.operation
+        var result = OperationResult.done
         switch operation.kind {
         case .read:
-            for (position, block) in blocks(of: operation).enumerated() {
+            let blocks = blocks(of: operation)
+            for (position, block) in blocks.enumerated() {
                 readers[block] -= 1
                 read(block, into: operation.region.block(position), since: held.submitted)
             }
+            if let faults {
+                result = faults.endRead(
+                    held.fault,
+                    held.site,
+                    blocks: blocks,
+                    region: operation.region
+                )
+            }
         case .write:
             compare(held)
-            settle(held)
+            if let faults, held.fault != .none {
+                result = settleFaulty(held, faults)
+            } else {
+                settle(held)
+            }
         case .discard: settle(held)
-        case .flush: makeDurable(through: held.covers)
+        case .flush:
+            if let faults, case .flushError(let losesAtOnce) = held.fault {
+                if !losesAtOnce { loseVolatile(faults) }
+                faults.noteFailedFlush()
+                result = .mediaError
+            } else {
+                makeDurable(through: held.covers)
+            }
         }
-        return Completion(token: operation.token, result: .done)
+        return Completion(token: operation.token, result: result)
     }
 
     /// Reads at once, outside of virtual time, as whoever opens the device does.
@@ -195,7 +236,7 @@ package final class SimulatedDevice {
 
     // MARK: Parts of operations
 
-    private func blocks(of operation: Operation) -> Range<Int> {
+    func blocks(of operation: Operation) -> Range<Int> {
         guard operation.kind != .flush else { return 0..<0 }
         let bytes =
             operation.kind == .discard ? operation.byteCount : UInt64(operation.region.byteCount)
@@ -246,6 +287,7 @@ package final class SimulatedDevice {
                 )
             }
             isClaimed[block] = true
+            faults?.clear(block)
         }
     }
 
@@ -291,6 +333,14 @@ package final class SimulatedDevice {
             )
             return
         }
+    }
+
+    /// Ends a write of which only the first blocks are on the device.
+    func settle(_ held: InFlight, doneCount: Int, keepsCells: Bool = false) {
+        var part = held
+        part.cells = Array(held.cells[..<doneCount])
+        if !keepsCells { cells.release(Array(held.cells[doneCount...])) }
+        settle(part)
     }
 
     /// A write or discard is on the device from here on, but not durable.

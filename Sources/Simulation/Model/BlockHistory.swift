@@ -39,6 +39,8 @@ enum BlockBase: Equatable {
     case written(UInt64)
     /// Made of parts of several.
     case mixed([UInt8])
+    /// A version that cannot be read after a crash: no bytes are those of it.
+    case lost
 }
 
 /// What a client may be told about the space of a block.
@@ -102,6 +104,7 @@ struct BlockHistory {
                     scratch: scratch
                 )
             case .mixed(let bytes): target.copy(from: bytes)
+            case .lost: target.fill(with: 0xEE)
             }
         }
         for index in (start ?? 0)..<end where isIn(index, choice: choice) {
@@ -122,6 +125,11 @@ struct BlockHistory {
         }
     }
 
+    /// Whether what is lost shows after the first `end` patches.
+    func showsLost(before end: Int, choice: Int) -> Bool {
+        base == .lost && foundation(before: end, choice: choice) == nil
+    }
+
     /// What extents may say after the first `end` patches.
     func claim(before end: Int) -> SpaceClaim {
         guard doubtfulCount(before: end) == 0 else { return .unknown }
@@ -132,7 +140,7 @@ struct BlockHistory {
             case .hole: return .hole
             case .zero: return .zero
             case .written: return .data
-            case .mixed, .unclearZero: return .unknown
+            case .mixed, .unclearZero, .lost: return .unknown
             }
         }
         switch patches[start].kind {

@@ -71,6 +71,9 @@ extension ReferenceVolume {
             !choices(history, block, before: end, part: 0..<4096, found: found).isEmpty
         }
         let owed = (history.patches.lastIndex { isOwed($0.order) }).map { $0 + 1 } ?? 0
+        if matching.isEmpty, history.base == .lost, !isForeign(found, block) {
+            return takeBack(block, found: found)
+        }
         guard let least = matching.first, let most = matching.last, most >= owed else {
             return reportLoss(block, owed: owed, matching: matching, found: found)
         }
@@ -88,6 +91,35 @@ extension ReferenceVolume {
         withBlock(block) { history in
             history.patches.removeLast(history.patches.count - most)
             if isAmbiguous && found?.isZero ?? true { history.isUnclear = true }
+        }
+    }
+
+    /// Takes note that no copy of a block can be read after the crash: which version it is stays
+    /// unknown until it is written anew.
+    package func observeLost(block: UInt64) {
+        withBlock(block) { history in
+            history.patches = []
+            history.base = .lost
+            history.isUnclear = false
+        }
+    }
+
+    /// Whether a sector has the stamp of another place.
+    private func isForeign(_ found: BufferRegion?, _ block: UInt64) -> Bool {
+        guard let found else { return false }
+        return (0..<8).contains { sector in
+            let stamp = SectorStamp(reading: found.bytes, at: sector * 512, seed: seed)
+            return stamp.map { $0.volume != number || $0.sector != block * 8 + UInt64(sector) }
+                ?? false
+        }
+    }
+
+    /// A block that could not be read after a crash can be after another: a copy that was made of
+    /// it meanwhile was damaged, and the crash has brought the map back to the one before.
+    private func takeBack(_ block: UInt64, found: BufferRegion?) {
+        withBlock(block) { history in
+            history.patches = []
+            history.base = found.map { .mixed($0.byteArray) } ?? .unclearZero
         }
     }
 

@@ -38,11 +38,14 @@ extension ReferenceVolume {
                 )
                 return
             }
-            if extent.isPoisoned {
-                journal.report(.errorHasReason, "volume \(number): poisoned extent at \(position)")
-            }
             let last = min(stop, end)
             for block in (position / 4096)..<((last + 4095) / 4096) {
+                if extent.isPoisoned && !mayBePoisoned(block) {
+                    journal.report(
+                        .errorHasReason,
+                        "volume \(number): block \(block) is said to be poisoned"
+                    )
+                }
                 guard isTrue(extent, of: block, bound: bound) else {
                     reportClaim(extent, block: block, bound: bound)
                     return

@@ -102,6 +102,7 @@ extension ReferenceVolume {
     ) -> [Int] {
         let doubtful = min(history.doubtfulCount(before: end), Self.doubtfulCountMax)
         return (0..<(1 << doubtful)).filter { choice in
+            if history.showsLost(before: end, choice: choice) { return false }
             history.materialise(
                 before: end,
                 choice: choice,
@@ -209,6 +210,7 @@ extension BlockBase {
         case .unclearZero: "zeros"
         case .written(let order): "written@\(order)"
         case .mixed: "mixed"
+        case .lost: "lost"
         }
     }
 }

@@ -186,6 +186,22 @@ package final class DeviceOrderOracle {
     private func decode(_ key: LeafKey, _ bytes: [UInt8]) -> LeafReferences? {
         var found = LeafReferences()
         guard !bytes.isEmpty else { return found }
+        guard let states = states(of: key, bytes) else { return nil }
+        for state in states where !state.isAbsent {
+            found.ownedCount += 1
+            if state.flash.isPlace { found.locations.append(state.flash) }
+            if state.disk.isPlace { found.locations.append(state.disk) }
+        }
+        return found
+    }
+
+    /// The blocks of a leaf as the catalogue has it; nil when it has none.
+    func states(of key: LeafKey, _ tables: CatalogueTables) -> [BlockState]? {
+        let bytes = tables.leaf(key).bytes
+        return bytes.isEmpty ? nil : states(of: key, bytes)
+    }
+
+    private func states(of key: LeafKey, _ bytes: [UInt8]) -> [BlockState]? {
         var states = [BlockState](repeating: .absent, count: Geometry.blocksPerLeaf)
         do throws(FormatError) {
             var span = states.mutableSpan
@@ -203,12 +219,7 @@ package final class DeviceOrderOracle {
             )
             return nil
         }
-        for state in states where !state.isAbsent {
-            found.ownedCount += 1
-            if state.flash.isPlace { found.locations.append(state.flash) }
-            if state.disk.isPlace { found.locations.append(state.disk) }
-        }
-        return found
+        return states
     }
 
     private func count(_ found: LeafReferences, by change: Int) {

@@ -49,6 +49,7 @@ package struct Finding: Sendable {
 package final class Journal {
     package private(set) var first: Finding?
     package var probes = ProbeCounts()
+    package private(set) var matrix = FaultMatrix()
     /// Events delivered so far; kept by the run.
     package var step = 0
     /// Of all device writes and replies, in order.  Only kept when `isDigesting`.
@@ -72,6 +73,11 @@ package final class Journal {
     }
 
     package func met(_ probe: Probe) { probes.count(probe) }
+
+    func fired(_ fault: FaultClass, _ site: FaultSite) {
+        matrix.count(fault, site)
+        trace("fault \(fault) at \(site)")
+    }
 
     package func digest(_ first: UInt64, _ second: UInt64 = 0) {
         guard isDigesting else { return }

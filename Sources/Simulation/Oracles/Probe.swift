@@ -45,6 +45,10 @@ package enum Probe: Int, Sendable, CaseIterable {
     case shutDownUnderLoad
     case crashWhileStopping
     case laneWokeOthers
+    /// A request was answered with an error that a fault explains.
+    case excusedError
+    case fencedRestart
+    case goodCopyDroppedUnknowing
 }
 
 /// How often each probe was met.

@@ -6,6 +6,7 @@ package struct SeedResult: Sendable {
     /// Recoveries by crash mode.
     package var recoveries: [String: Int]
     package var probes: ProbeCounts
+    package var matrix: FaultMatrix
     package var finding: Finding?
     /// Nanoseconds of virtual time.
     package var virtualNanoseconds: UInt64
@@ -58,6 +59,7 @@ package final class SeedRunner {
             crashCount: world.crashCount,
             recoveries: world.recoveries,
             probes: journal.probes,
+            matrix: journal.matrix,
             finding: journal.first,
             virtualNanoseconds: world.elapsedNanoseconds
         )

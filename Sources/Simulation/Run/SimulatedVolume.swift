@@ -54,6 +54,8 @@ struct OutstandingRequest {
     var volume: Int
     var offset: UInt64
     var byteCount: UInt64
+    /// Nanoseconds of the process.
+    var begunAt: UInt64
     var isDurable = false
     var isTrim = false
 

@@ -46,8 +46,10 @@ extension SimulatedWorld {
                 device.killProcess()
             }
         }
+        // What a flush that failed has lost, a process that is killed has lost as well.
+        let isPowerCut = mode.isPowerCut || atlas?.hasLost ?? false
         for volume in volumes where volume.life != .gone {
-            volume.model.crash(isPowerCut: mode.isPowerCut, wasServed: wasServed)
+            volume.model.crash(isPowerCut: isPowerCut, wasServed: wasServed)
         }
         wasServed = false
         if !mode.isPowerCut, crashes.isOne(in: 4) { cutPowerBeforeRecovery() }
@@ -115,10 +117,12 @@ extension SimulatedWorld {
             guard open() else { return }
             if openings > 0 { journal.met(.crashDuringRecovery) }
         }
+        atlas?.restart()
         wasServed = true
         needsTurn = Array(repeating: true, count: lanes.count)
         order.restart(catalogue.tables)
         adoptVolumes()
+        watchAllDamaged()
     }
 
     /// Seconds since 1970, by a clock that at times is set ten years on or back.
@@ -198,6 +202,12 @@ struct SimulatedSource: RecoverySource {
     let catalogue: SimulatedCatalogue
 
     func read(_ device: DeviceIndex, block: UInt64, into region: BufferRegion) -> Bool {
+        let first = Int(block)
+        if let faults = devices[Int(device.rawValue)].faults,
+            faults.refusesRecovery(first..<(first + region.byteCount / 4096))
+        {
+            return false
+        }
         devices[Int(device.rawValue)].readNow(offset: block * 4096, into: region)
         return true
     }

@@ -17,6 +17,7 @@ extension SimulatedWorld {
         while volumes.count < parameters.volumeCount, journal.isEmpty { createVolume() }
         converge("the first volumes are made") { self.outstanding.isEmpty }
         isLoaded = true
+        atlas?.arm(true)
         while journal.step < parameters.stepsMax, journal.isEmpty {
             guard advance() else {
                 journal.report(.liveness, "nothing will happen any more: \(describeWaiting())")
@@ -26,6 +27,8 @@ extension SimulatedWorld {
         }
         isLoaded = false
         crashCountdown = nil
+        // Nothing new breaks from here on; what is broken stays so.
+        atlas?.arm(false)
         finish()
     }
 
@@ -94,16 +97,18 @@ extension SimulatedWorld {
 
     // MARK: Space
 
+    private var liveVolumes: [SimulatedVolume] { volumes.filter { $0.life == .live } }
+
     /// What the engine counts as owned is what the model counts.
     private func checkSpace() {
-        let live = volumes.filter { $0.life == .live }
-        let least = live.reduce(0) { $0 + $1.model.chargedBlockCount.least }
-        let most = live.reduce(0) { $0 + $1.model.chargedBlockCount.most }
-        // Destroyed volumes give their blocks back in the background.
+        // Destroyed volumes give their blocks back in the background.  One whose destruction a lane
+        // refused that had to be restarted is there again.
         converge("destroyed volumes give their space back") {
-            (self.pool?.chargedBlocks ?? 0) <= most
+            let most = self.liveVolumes.reduce(0) { $0 + $1.model.chargedBlockCount.most }
+            return (self.pool?.chargedBlocks ?? 0) <= most
         }
         guard journal.isEmpty, let pool else { return }
+        let least = liveVolumes.reduce(0) { $0 + $1.model.chargedBlockCount.least }
         if pool.chargedBlocks < least {
             journal.report(
                 .space,
@@ -156,7 +161,7 @@ extension SimulatedWorld {
         // A crash may have come between.
         guard journal.isEmpty, isStopping else { return }
         journal.met(isLoadedMeanwhile ? .shutDownUnderLoad : .shutDownCleanly)
-        restartAfterStop()
+        if isFenced { crash() } else { restartAfterStop() }
         converge("the volumes are served again") { self.isQuiet }
         readAll()
         converge("all volumes are read back") { self.isQuiet }

@@ -21,6 +21,10 @@ extension SimulatedWorld {
         case .done: done(finished, request, lane: lane)
         case .noSpace: refused(request)
         case .shuttingDown where isStopping: turnedAway(request)
+        case .mediaError where isExcused(finished, request, lane: lane),
+            .readOnly where isExcused(finished, request, lane: lane),
+            .invalid where isExcused(finished, request, lane: lane):
+            endExcused(request, lane: lane)
         case .mediaError, .readOnly, .shuttingDown, .invalid:
             journal.report(
                 .errorHasReason,
@@ -204,7 +208,7 @@ extension SimulatedWorld {
     }
 
     /// A request that was cut half-way leaves it open what is there: the next reads show it.
-    private func rereadDoubtful(_ index: Int) {
+    func rereadDoubtful(_ index: Int) {
         let limit = volumes[index].model.blockCount
         let doubtful = volumes[index].model.doubtfulBlocks.filter { $0 < limit }
         guard !doubtful.isEmpty, !volumes[index].isVerifying else { return }

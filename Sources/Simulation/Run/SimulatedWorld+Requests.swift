@@ -51,7 +51,8 @@ extension SimulatedWorld {
             kind: kind,
             volume: volume,
             offset: range.lowerBound,
-            byteCount: range.upperBound - range.lowerBound
+            byteCount: range.upperBound - range.lowerBound,
+            begunAt: now
         )
         volumes[volume].outstandingCount += 1
         needsTurn[volumes[volume].lane] = true

@@ -31,6 +31,8 @@ package final class SimulatedWorld {
     let geometries: [DeviceGeometry]
     let catalogue: SimulatedCatalogue
     let order: DeviceOrderOracle
+    /// What is damaged, and may rightly be an error; nil in a seed without faults.
+    let atlas: FaultAtlas?
     let poolIdentifier: PoolIdentifier
     let deviceIdentifiers: [DeviceIdentifier]
 
@@ -70,6 +72,8 @@ package final class SimulatedWorld {
     var wasServed = false
     /// Events until a crash that was decided on; nil for none.
     var crashCountdown: Int?
+    /// Rounds since a lane stopped changing anything.
+    var fencedRounds = 0
     package private(set) var crashCount = 0
     package var recoveries: [String: Int] = [:]
 
@@ -131,6 +135,7 @@ package final class SimulatedWorld {
             laneCount: parameters.laneCount,
             journal: journal
         )
+        atlas = Self.makeAtlas(parameters, geometries, devices, journal)
     }
 
     /// Returns what the world took from the memory that seeds share.
@@ -161,7 +166,9 @@ package final class SimulatedWorld {
         issueLoad()
         turnLanes()
         guard journal.isEmpty else { return true }
-        guard let next = nextTime() else { return false }
+        let next = nextTime()
+        if restartFenced(isIdle: next == nil) { return true }
+        guard let next else { return false }
         if next > now {
             now = next
             spinCount = 0
@@ -201,6 +208,8 @@ package final class SimulatedWorld {
             }
             guard let event = events.popFirst() else { break }
             deliver(event)
+            refreshAtlas()
+            damageAtTimes()
             isFirst = false
             journal.step += 1
             if crashIsDue() { return crash() }
@@ -237,6 +246,7 @@ package final class SimulatedWorld {
             guard needsTurn[index] || isDue else { continue }
             needsTurn[index] = false
             lane.turn(now: Instant(nanoseconds: now))
+            refreshAtlas()
             if lane.takeWake() {
                 journal.met(.laneWokeOthers)
                 for other in lanes.indices where other != index { needsTurn[other] = true }
@@ -250,12 +260,19 @@ package final class SimulatedWorld {
         while let operation = lane.nextOperation() {
             order.watch(operation, lane: lane.index)
             let device = Int(operation.device.rawValue)
-            let (slot, delay) = devices[device].submit(operation)
+            let (purpose, isRepeated) = lane.purpose(of: operation)
+            let (slot, delay) = devices[device].submit(
+                operation,
+                site: atlas == nil ? nil : site(of: operation, purpose),
+                isRepeated: isRepeated
+            )
             journal.trace(
                 "lane \(index) submits \(devices[device].describe(operation)) as "
                     + "\(operation.token & 0xFFFF_FFFF)"
             )
             events.add(.operation(device: device, slot: index << 32 | slot), at: now + delay)
+            // A flush may lose what it was to keep when it is taken.
+            if atlas != nil { refreshAtlas() }
             guard journal.isEmpty else { return }
         }
         while let request = lane.nextCatalogueRequest() {

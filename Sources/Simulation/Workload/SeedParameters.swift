@@ -64,6 +64,7 @@ package struct SeedParameters: Sendable {
     package var commitNanoseconds: UInt64 = 2_000_000
     package var loadNanoseconds: UInt64 = 200_000
     package var slowOneIn = 0
+    package var faults = FaultRates()
     /// Events that come together are delivered together when they lie this close.
     package var batchNanoseconds: UInt64 = 0
     package var stepsMax = 1000
@@ -81,6 +82,17 @@ package struct SeedParameters: Sendable {
         drawMix(&random)
         drawLoad(&random)
         drawCrashes(&random)
+        drawFaults()
+    }
+
+    /// Has chances of its own: without faults a seed is what it would be if there were none.
+    private mutating func drawFaults() {
+        var random = SimulationRandom(seed: seed, stream: .faultRates)
+        guard random.isOne(in: 3) else { return }
+        faults = FaultRates(
+            hasCrashes: crashOneIn + crashAfterFlushPermille > 0,
+            random: &random
+        )
     }
 
     private mutating func drawSizes(_ random: inout SimulationRandom) {

@@ -1,0 +1,237 @@
+internal import Engine
+internal import Format
+internal import IO
+internal import Units
+
+/// What will go wrong with one operation.
+enum PlannedFault: Equatable {
+    case none
+    case transientError
+    case transientRot
+    /// The first blocks of the write are done.
+    case writeError(doneCount: Int)
+    case lostWrite
+    /// The write hits so many blocks further on.
+    case misdirectedWrite(by: Int)
+    /// What had completed is lost when the flush is taken, or when it ends.
+    case flushError(losesAtOnce: Bool)
+}
+
+/// What is wrong with one device: what happens next, and what has happened and lasts.
+///
+/// The lasting part is what the atlas goes by: a block that is marked here may rightly be an error.
+final class DeviceFaults {
+    let rates: FaultRates
+    let index: DeviceIndex
+    private let journal: Journal
+    private let geometry: DeviceGeometry
+    var random: SimulationRandom
+    /// New faults come: not when the pool is made, and not when everything must come to an end.
+    var isArmed = false
+    /// Cannot be read until they are written.
+    private var latent: Set<Int> = []
+    /// Hold what nobody wrote there last, until they are written.
+    private var wrong: Set<Int> = []
+    /// Lost by a flush that failed: what is there now is older than what the engine knows of, until
+    /// it starts anew and knows no better.
+    private var lost: Set<Int> = []
+    /// Flushes that failed since the engine was started.
+    private(set) var failedFlushCount = 0
+    /// Writes that were refused, lost or misdirected since then.
+    private(set) var failedWriteCount = 0
+    /// What had completed was lost by a flush that failed, since then.
+    private(set) var hasLost = false
+    /// Something was marked since somebody looked last.
+    var isNewlyMarked = false
+
+    init(
+        rates: FaultRates,
+        geometry: DeviceGeometry,
+        seed: UInt64,
+        journal: Journal
+    ) {
+        self.rates = rates
+        self.geometry = geometry
+        self.journal = journal
+        index = geometry.index
+        random = SimulationRandom(
+            seed: seed,
+            stream: .faults,
+            index: UInt64(geometry.index.rawValue)
+        )
+    }
+
+    // MARK: What lasts
+
+    /// Whether the block may be other than what the engine believes is there.
+    func isDamaged(_ block: Int) -> Bool {
+        latent.contains(block) || wrong.contains(block) || lost.contains(block)
+    }
+
+    var isClean: Bool { latent.isEmpty && wrong.isEmpty && lost.isEmpty }
+    var damagedCount: Int { latent.count + wrong.count }
+
+    func markLatent(_ block: Int) { mark(block, in: &latent) }
+    func markWrong(_ block: Int) { mark(block, in: &wrong) }
+    func markLost(_ block: Int) {
+        hasLost = true
+        mark(block, in: &lost)
+    }
+
+    private func mark(_ block: Int, in marks: inout Set<Int>) {
+        marks.insert(block)
+        isNewlyMarked = true
+    }
+
+    /// A write of this block was taken.
+    func clear(_ block: Int) {
+        guard !isClean else { return }
+        latent.remove(block)
+        wrong.remove(block)
+        lost.remove(block)
+    }
+
+    /// The engine starts anew.
+    func restart() {
+        lost = []
+        hasLost = false
+        failedFlushCount = 0
+        failedWriteCount = 0
+    }
+
+    func noteFailedFlush() { failedFlushCount += 1 }
+    func noteFailedWrite() { failedWriteCount += 1 }
+
+    // MARK: What happens
+
+    private func fires(_ oneIn: Int) -> Bool { isArmed && oneIn > 0 && random.isOne(in: oneIn) }
+
+    func plan(_ kind: Operation.Kind, _ site: FaultSite?, blocks: Range<Int>, isRepeated: Bool)
+        -> PlannedFault
+    {
+        guard isArmed, let site else { return .none }
+        let fault: PlannedFault
+        switch kind {
+        case .read: fault = isRepeated ? .none : planRead()
+        case .write: fault = planWrite(site, blocks)
+        case .flush:
+            fault =
+                fires(rates.flushErrorOneIn)
+                ? .flushError(losesAtOnce: random.isOne(in: 2)) : .none
+        case .discard: fault = .none
+        }
+        count(fault, site)
+        return fault
+    }
+
+    private func planRead() -> PlannedFault {
+        if fires(rates.transientErrorOneIn) { return .transientError }
+        return fires(rates.transientRotOneIn) ? .transientRot : .none
+    }
+
+    private func planWrite(_ site: FaultSite, _ blocks: Range<Int>) -> PlannedFault {
+        if fires(rates.writeErrorOneIn) {
+            return .writeError(doneCount: random.isOne(in: 2) ? 0 : random.below(blocks.count))
+        }
+        guard rates.reachesHostRecords || geometry.role == .disk || site == .matureWrite else {
+            return .none
+        }
+        if fires(rates.lostWriteOneIn) { return .lostWrite }
+        guard rates.reachesHostRecords || geometry.role == .disk,
+            fires(rates.misdirectedWriteOneIn), let distance = drawDistance(blocks)
+        else { return .none }
+        return .misdirectedWrite(by: distance)
+    }
+
+    /// How far a write goes astray: near, by whole segments, or anywhere; nil when that leaves the
+    /// segments.
+    private func drawDistance(_ blocks: Range<Int>) -> Int? {
+        let size = geometry.segmentBlockCount
+        let distance: Int
+        switch random.below(3) {
+        case 0: distance = random.pick([-8, -1, 1, 8])
+        case 1: distance = random.pick([-1, 1]) * size
+        default:
+            distance = random.below(2 * size * geometry.segmentCount) - size * geometry.segmentCount
+        }
+        let first = Int(DeviceGeometry.firstSegmentBlock)
+        let end = first + size * geometry.segmentCount
+        let target = (blocks.lowerBound + distance)..<(blocks.upperBound + distance)
+        guard distance != 0, target.lowerBound >= first, target.upperBound <= end else {
+            return nil
+        }
+        return distance
+    }
+
+    private func count(_ fault: PlannedFault, _ site: FaultSite) {
+        switch fault {
+        case .none: break
+        case .transientError: journal.fired(.transientError, site)
+        case .transientRot: journal.fired(.transientRot, site)
+        case .writeError(let done): journal.fired(done == 0 ? .writeError : .partialWrite, site)
+        case .lostWrite: journal.fired(.lostWrite, site)
+        case .misdirectedWrite: journal.fired(.misdirectedWrite, site)
+        case .flushError: journal.fired(.flushError, site)
+        }
+    }
+
+    /// How a read ends, whose bytes are in `region`.
+    func endRead(
+        _ fault: PlannedFault,
+        _ site: FaultSite?,
+        blocks: Range<Int>,
+        region: BufferRegion
+    ) -> OperationResult {
+        if !isClean, let site, blocks.contains(where: { wrong.contains($0) }) {
+            journal.fired(.rot, site)
+        }
+        if !latent.isEmpty, blocks.contains(where: { latent.contains($0) }) {
+            if let site { journal.fired(.latentError, site) }
+            region.fill(with: 0xEE)
+            return .mediaError
+        }
+        if fault == .transientError {
+            region.fill(with: 0xEE)
+            return .mediaError
+        }
+        if fault == .transientRot {
+            Self.damage(region.block(random.below(blocks.count)), random: &random)
+        }
+        return .done
+    }
+
+    /// Changes one byte of a block, or now and then a sector or all of it.
+    static func damage(_ block: BufferRegion, random: inout SimulationRandom) {
+        switch random.below(8) {
+        case 0: block.fillRandomly(seed: random.next())
+        case 1:
+            let sector = random.below(8) * 512
+            block[sector..<(sector + 512)].fillRandomly(seed: random.next())
+        default:
+            let place = random.below(block.byteCount)
+            let byte = block.bytes.byte(at: place) ^ UInt8(random.number(in: 1...255))
+            block[place..<(place + 1)].fill(with: byte)
+        }
+    }
+
+    // MARK: Recovery
+
+    /// Blocks that recovery was refused once, and gets when it asks again.
+    private var spared = 0..<0
+
+    /// Whether a read of recovery is refused, outside of virtual time.
+    func refusesRecovery(_ blocks: Range<Int>) -> Bool {
+        let first = Int(DeviceGeometry.firstSegmentBlock)
+        let isHeader =
+            blocks.count == 1 && (blocks.lowerBound - first) % geometry.segmentBlockCount == 0
+        let site: FaultSite = isHeader ? .recoveryHeaderRead : .recoveryRecordRead
+        if !latent.isEmpty, blocks.contains(where: { latent.contains($0) }) {
+            journal.fired(.latentError, site)
+            return true
+        }
+        guard !spared.overlaps(blocks), fires(rates.transientErrorOneIn) else { return false }
+        journal.fired(.transientError, site)
+        spared = blocks
+        return true
+    }
+}

@@ -1,0 +1,201 @@
+internal import Catalogue
+internal import Engine
+internal import Format
+internal import Units
+
+// The atlas knows which blocks of volumes may rightly be an error (oracle O8): those of which no
+// copy that the map names is as it was written.  It looks at the map after everything that a lane
+// did, and so sees as well when a good copy is given up, or a block is poisoned that had one.
+//
+//      damage at a place --> who has a copy there? --> watched from then on
+//
+// What the engine may give up: a damaged copy; and, as reclaim does with what is also on disk, a
+// good one on flash beside a damaged one on disk that nobody has read since it was damaged.
+
+/// A block of a volume of which a copy was damaged at some time.
+struct WatchedBlock {
+    var volume: Int
+    var block: UInt64
+    var state: BlockState
+    /// A copy is as it was written, or there is nothing to be copied.
+    var isGood: Bool
+    /// When it last had no good copy, in nanoseconds of the process; nil for never.
+    var lastBadAt: UInt64?
+}
+
+final class FaultAtlas {
+    let faults: [DeviceFaults]
+    private let journal: Journal
+    private(set) var watched: [WatchedBlock] = []
+    /// Blocks that had no good copy at some time: only they may be poisoned, also after a restart.
+    private var wereBad: Set<BlockName> = []
+    /// Lanes that stopped changing anything since the engine was started, and whether they had to.
+    private var fences: [Bool?] = []
+
+    private struct BlockName: Hashable {
+        var volume: Int
+        var block: UInt64
+    }
+    /// Of each lane: clean copies that reclaim had dropped when it was looked at last.
+    private var droppedCounts: [UInt64] = []
+
+    init(faults: [DeviceFaults], journal: Journal) {
+        self.faults = faults
+        self.journal = journal
+    }
+
+    /// New faults come from here on, or come no more.
+    func arm(_ isArmed: Bool) {
+        for device in faults { device.isArmed = isArmed }
+    }
+
+    var damagedCount: Int { faults.reduce(0) { $0 + $1.damagedCount } }
+
+    /// A device has lost what it had said to be done.
+    var hasLost: Bool { faults.contains { $0.hasLost } }
+
+    private func isDamaged(_ location: Location) -> Bool {
+        faults[Int(location.device.rawValue)].isDamaged(Int(location.block))
+    }
+
+    private func hasDamage(_ state: BlockState) -> Bool {
+        state.flash.isPlace && isDamaged(state.flash) || state.disk.isPlace && isDamaged(state.disk)
+    }
+
+    private func isGood(_ state: BlockState) -> Bool {
+        switch state.kind {
+        case .absent, .zero: true
+        case .poisoned, nil: false
+        case .stored:
+            state.flash.isPlace && !isDamaged(state.flash)
+                || state.disk.isPlace && !isDamaged(state.disk)
+        }
+    }
+
+    // MARK: Watching
+
+    /// Forgets what the engine knew: it starts anew.
+    func restart() {
+        for device in faults { device.restart() }
+        watched = []
+        droppedCounts = []
+        fences = []
+    }
+
+    func watch(_ volume: Int, _ block: UInt64, _ state: BlockState, now: UInt64) {
+        guard !watched.contains(where: { $0.volume == volume && $0.block == block }) else { return }
+        let isGood = isGood(state)
+        if !isGood { wereBad.insert(BlockName(volume: volume, block: block)) }
+        watched.append(
+            WatchedBlock(
+                volume: volume,
+                block: block,
+                state: state,
+                isGood: isGood,
+                lastBadAt: isGood ? nil : now
+            )
+        )
+    }
+
+    /// Watches a block of which a copy is damaged, or that was poisoned in an earlier life.
+    func watchIfDamaged(_ volume: Int, _ block: UInt64, _ state: BlockState, now: UInt64) {
+        if state.kind == .poisoned {
+            guard wereBad.contains(BlockName(volume: volume, block: block)) else {
+                return journal.report(
+                    .errorHasReason,
+                    "block \(block) of volume index \(volume) is poisoned, and was never damaged"
+                )
+            }
+        } else if !hasDamage(state) {
+            return
+        }
+        watch(volume, block, state, now: now)
+    }
+
+    /// Something is damaged, or was and may have been poisoned.
+    var isNeeded: Bool { !wereBad.isEmpty || !faults.allSatisfy(\.isClean) }
+
+    /// Takes note of lanes that stopped changing anything.
+    func noteFences(_ lanes: [Lane], freeFlashSegmentCount: Int) {
+        if fences.count != lanes.count { fences = lanes.map { _ in nil } }
+        for lane in lanes.indices where lanes[lane].isReadOnly && fences[lane] == nil {
+            // Every segment that a write refuses is lost to the log until a checkpoint.
+            let wereRefused = faults.contains { $0.failedWriteCount > 0 }
+            fences[lane] =
+                faults.contains { $0.failedFlushCount > 0 }
+                || wereRefused && freeFlashSegmentCount == 0
+        }
+    }
+
+    /// Whether it is right that a lane changes nothing any more.
+    func mayBeFenced(_ lane: Int) -> Bool { lane < fences.count && fences[lane] == true }
+
+    /// Looks at all watched blocks again; `look` gives a block's state, nil when it is not in
+    /// memory: then it has not changed.
+    func refresh(
+        _ lanes: [Lane],
+        now: UInt64,
+        laneOf: (Int) -> Int,
+        look: (WatchedBlock) -> BlockState?
+    ) {
+        if droppedCounts.count != lanes.count {
+            droppedCounts = lanes.map { $0.statistics.blocksDropped }
+        }
+        for index in watched.indices {
+            let old = watched[index]
+            let state = look(old) ?? old.state
+            let isGood = isGood(state)
+            let lane = laneOf(old.volume)
+            let hasDropped = lanes[lane].statistics.blocksDropped != droppedCounts[lane]
+            if old.isGood && !isGood { judge(old, state, hasDropped: hasDropped) }
+            watched[index].state = state
+            watched[index].isGood = isGood
+            // One that has become good was bad until a moment ago.
+            if !isGood || !old.isGood { watched[index].lastBadAt = now }
+            if !isGood {
+                wereBad.insert(BlockName(volume: old.volume, block: old.block))
+            }
+        }
+        for lane in lanes.indices { droppedCounts[lane] = lanes[lane].statistics.blocksDropped }
+    }
+
+    /// A block has no good copy any more: was that the fault's doing, or the engine's?
+    private func judge(_ old: WatchedBlock, _ state: BlockState, hasDropped: Bool) {
+        let before = old.state
+        // The copies that it had may just have been damaged.
+        guard before.isStored, isGood(before) else { return }
+        guard state.isStored else { return report(old, state, "was poisoned") }
+        guard state.sequence == before.sequence else { return }
+        if state.disk == before.disk, state.flash.isNowhere, before.flash.isPlace {
+            // A clean copy was dropped, which reclaim counts, and it was the only good one.
+            if hasDropped { return journal.met(.goodCopyDroppedUnknowing) }
+        } else if state.flash.isPlace && state.flash != before.flash
+            || state.disk.isPlace && state.disk != before.disk
+        {
+            // It was moved, and what was written there is not there.
+            return
+        }
+        report(old, state, "was given up")
+    }
+
+    private func report(_ old: WatchedBlock, _ state: BlockState, _ what: String) {
+        journal.report(
+            .errorHasReason,
+            "block \(old.block) of volume index \(old.volume) \(what) while a good copy was there: "
+                + "before \(old.state), after \(state)"
+        )
+    }
+
+    /// Whether a request that began at `since` may be told that the block cannot be read.
+    func excuses(_ volume: Int, _ block: UInt64, since: UInt64) -> Bool {
+        watched.contains { one in
+            guard one.volume == volume, one.block == block else { return false }
+            return one.lastBadAt.map { $0 >= since } ?? false
+        }
+    }
+
+    /// Whether the block may be marked as poisoned now.
+    func maySayPoisoned(_ volume: Int, _ block: UInt64) -> Bool {
+        watched.contains { $0.volume == volume && $0.block == block && !$0.isGood }
+    }
+}

@@ -1,0 +1,98 @@
+/// What a device does wrong, other than losing power.
+package enum FaultClass: Int, Sendable, CaseIterable {
+    /// A read is refused once; asked again, the device gives the bytes.
+    case transientError
+    /// A block cannot be read until it is written anew.
+    case latentError
+    /// A read brings other bytes once.
+    case transientRot
+    /// A durable block has changed, and stays so until it is written anew; often one byte of it.
+    case rot
+    /// A write is refused, and nothing of it is there.
+    case writeError
+    /// A write is refused, and a part of it is there.
+    case partialWrite
+    /// A write is said to be done, and nothing of it is there.
+    case lostWrite
+    /// A write is said to be done, and has hit another place.
+    case misdirectedWrite
+    /// A flush is refused, and what it was to make durable is gone; the next one succeeds.
+    case flushError
+}
+
+/// What the engine was doing with the device.
+package enum FaultSite: Int, Sendable, CaseIterable {
+    case hostFlashRead, hostDiskRead
+    /// Old contents of a block that a write covers in part.
+    case mergeRead
+    case moveFlashRead, moveDiskRead
+    /// What a move wrote to disk, read back.
+    case verifyRead
+    case flashScan, diskScan
+    case hostRecordWrite
+    /// The write that opens a segment, of whichever stream.
+    case segmentHeaderWrite
+    case matureWrite, coldWrite
+    case recordFlush, flashCheckpointFlush, diskCheckpointFlush
+    case recoveryHeaderRead, recoveryRecordRead
+
+    package var isWrite: Bool {
+        switch self {
+        case .hostRecordWrite, .segmentHeaderWrite, .matureWrite, .coldWrite: true
+        default: false
+        }
+    }
+
+    package var isFlush: Bool {
+        switch self {
+        case .recordFlush, .flashCheckpointFlush, .diskCheckpointFlush: true
+        default: false
+        }
+    }
+
+    package var isRecovery: Bool { self == .recoveryHeaderRead || self == .recoveryRecordRead }
+}
+
+extension FaultClass {
+    /// Whether the simulator can make this happen there.
+    package func canOccur(at site: FaultSite) -> Bool {
+        switch self {
+        case .transientError: return !site.isWrite && !site.isFlush
+        case .latentError:
+            // What was just written can be read.  Segment headers are not made unreadable: a pool
+            // whose log may go on behind one does not open, and says so.
+            return !site.isWrite && !site.isFlush && site != .verifyRead
+                && site != .recoveryHeaderRead
+        case .transientRot: return !site.isWrite && !site.isFlush && !site.isRecovery
+        case .rot:
+            return !site.isWrite && !site.isFlush && !site.isRecovery && site != .verifyRead
+        case .writeError, .partialWrite, .lostWrite, .misdirectedWrite: return site.isWrite
+        case .flushError: return site.isFlush
+        }
+    }
+}
+
+/// How often each class of fault has fired at each site.
+package struct FaultMatrix: Sendable {
+    package private(set) var counts = [Int](
+        repeating: 0,
+        count: FaultClass.allCases.count * FaultSite.allCases.count
+    )
+
+    package init() {}
+
+    package static func index(_ fault: FaultClass, _ site: FaultSite) -> Int {
+        fault.rawValue * FaultSite.allCases.count + site.rawValue
+    }
+
+    package mutating func count(_ fault: FaultClass, _ site: FaultSite) {
+        counts[Self.index(fault, site)] += 1
+    }
+
+    /// Pairs that can occur, in order.
+    package static var pairs: [(fault: FaultClass, site: FaultSite)] {
+        FaultClass.allCases.flatMap { fault in
+            FaultSite.allCases.filter { fault.canOccur(at: $0) }.map { (fault, $0) }
+        }
+    }
+}

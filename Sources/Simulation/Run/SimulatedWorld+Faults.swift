@@ -1,0 +1,287 @@
+internal import Catalogue
+internal import Engine
+internal import Format
+internal import IO
+internal import Units
+
+// Devices that do other than they were told: where faults come from, and what follows of them for
+// the world.
+extension SimulatedWorld {
+    /// The faults of each device; nil for a seed that has none.
+    static func makeAtlas(
+        _ parameters: SeedParameters,
+        _ geometries: [DeviceGeometry],
+        _ devices: [SimulatedDevice],
+        _ journal: Journal
+    ) -> FaultAtlas? {
+        guard parameters.faults.isAnyOn else { return nil }
+        let faults = geometries.map {
+            DeviceFaults(
+                rates: parameters.faults,
+                geometry: $0,
+                seed: parameters.seed,
+                journal: journal
+            )
+        }
+        for (device, its) in zip(devices, faults) { device.faults = its }
+        return FaultAtlas(faults: faults, journal: journal)
+    }
+
+    /// What an operation is for, as the matrix names it.
+    func site(of operation: Operation, _ purpose: OperationPurpose) -> FaultSite? {
+        let geometry = geometries[Int(operation.device.rawValue)]
+        let onFlash = geometry.role == .flash
+        if operation.kind == .write {
+            let block = Int(operation.offset / 4096) - Int(DeviceGeometry.firstSegmentBlock)
+            if block % geometry.segmentBlockCount == 0 { return .segmentHeaderWrite }
+        }
+        switch purpose {
+        case .hostRead: return onFlash ? .hostFlashRead : .hostDiskRead
+        case .mergeRead: return .mergeRead
+        case .hostRecord: return .hostRecordWrite
+        case .moveRead: return onFlash ? .moveFlashRead : .moveDiskRead
+        case .moveRecord: return onFlash ? .matureWrite : .coldWrite
+        case .verifyRead: return .verifyRead
+        case .scanRead: return onFlash ? .flashScan : .diskScan
+        case .recordFlush: return .recordFlush
+        case .checkpointFlush: return onFlash ? .flashCheckpointFlush : .diskCheckpointFlush
+        case .discard: return nil
+        }
+    }
+
+    // MARK: Damage to what is at rest
+
+    /// Now and then damages a block that somebody needs.
+    func damageAtTimes() {
+        guard let atlas, isLoaded, let device = atlas.faults.first, device.isArmed else { return }
+        let rates = parameters.faults
+        if rates.rotOneIn > 0, device.random.isOne(in: rates.rotOneIn) {
+            damage { $0.rot($1) }
+        }
+        if rates.latentErrorOneIn > 0, device.random.isOne(in: rates.latentErrorOneIn) {
+            damage { $0.makeUnreadable($1) }
+        }
+    }
+
+    private func damage(_ hit: (SimulatedDevice, Int) -> Bool) {
+        guard let atlas, atlas.damagedCount < FaultRates.damagedBlockMax else { return }
+        if atlas.faults[0].random.isOne(in: 5) { return damageTable(hit) }
+        let usable = volumes.indices.filter { volumes[$0].life == .live }
+        guard !usable.isEmpty else { return }
+        let index = atlas.faults[0].random.pick(usable)
+        let known = volumes[index].model.knownBlocks
+        guard !known.isEmpty else { return }
+        guard let chosen = chooseBlock(index, known, atlas) else { return }
+        let isOnBoth = chosen.state.isCleanCopy
+        let hitsFlash =
+            isOnBoth ? atlas.faults[0].random.below(4) > 0 : chosen.state.flash.isPlace
+        let place = hitsFlash ? chosen.state.flash : chosen.state.disk
+        if hit(devices[Int(place.device.rawValue)], Int(place.block)) {
+            journal.trace("damage to \(place) of block \(chosen.block) of volume \(index)")
+            atlas.watch(index, chosen.block, chosen.state, now: now)
+        }
+    }
+
+    /// A block to damage.  Those that lie on both tiers are rarer, and more is asked of them.
+    private func chooseBlock(
+        _ index: Int,
+        _ known: [UInt64],
+        _ atlas: FaultAtlas
+    ) -> (block: UInt64, state: BlockState)? {
+        for _ in 0..<64 {
+            let block = atlas.faults[0].random.pick(known)
+            guard let state = look(index, block), state.isCleanCopy else { continue }
+            if let settled = settledState(index, block) { return (block, settled) }
+        }
+        for _ in 0..<4 {
+            let block = atlas.faults[0].random.pick(known)
+            if let state = settledState(index, block) { return (block, state) }
+        }
+        return nil
+    }
+
+    /// The state of a block that has data, if a checkpoint has it too: what recovery reads is
+    /// damaged only where that costs no more than the block.
+    private func settledState(_ index: Int, _ block: UInt64) -> BlockState? {
+        guard let state = look(index, block), state.isStored else { return nil }
+        let key = LeafKey(
+            tree: volumes[index].row.tree,
+            index: block / UInt64(Geometry.blocksPerLeaf)
+        )
+        guard let states = order.states(of: key, catalogue.tables) else { return nil }
+        let durable = states[Int(block % UInt64(Geometry.blocksPerLeaf))]
+        return durable == state ? state : nil
+    }
+
+    /// Damages the header of a record that only reclaim reads any more.
+    private func damageTable(_ hit: (SimulatedDevice, Int) -> Bool) {
+        guard let atlas else { return }
+        let tables = catalogue.tables
+        let open = tables.contents.positions.map(\.segmentSequence)
+        let rows = tables.segmentRows.filter { row in
+            row.liveBlockCount > 0 && open.allSatisfy { row.sequence < $0 }
+        }
+        guard !rows.isEmpty else { return }
+        let row = atlas.faults[0].random.pick(rows)
+        let device = Int(row.address.device.rawValue)
+        let geometry = geometries[device]
+        let first = Int(geometry.firstBlock(of: row.address.index))
+        let block = memory.blocks.region.block(1)
+        for offset in 1..<geometry.segmentBlockCount {
+            devices[device].readNow(offset: UInt64(first + offset) * 4096, into: block)
+            guard block.bytes.word64(at: 0) == RecordHeader.magic,
+                let header = header(block, nonce: row.nonce), !header.isTail,
+                header.segmentSequence == row.sequence
+            else { continue }
+            if atlas.faults[0].random.isOne(in: 3) {
+                _ = hit(devices[device], first + offset)
+                return
+            }
+        }
+    }
+
+    private func header(_ block: BufferRegion, nonce: UInt64) -> RecordHeader? {
+        do throws(FormatError) {
+            return try RecordHeader(decoding: block.bytes, nonce: nonce)
+        } catch {
+            return nil
+        }
+    }
+
+    // MARK: The atlas
+
+    /// The state of a block by the map in memory; nil when its leaf is not there.
+    private func look(_ index: Int, _ block: UInt64) -> BlockState? {
+        let lane = lanes[volumes[index].lane]
+        let chunk = block / UInt64(Geometry.blocksPerChunk)
+        let view = lane.view(of: volumes[index].slot, chunk: chunk)
+        return view?.blocks[Int(block % UInt64(Geometry.blocksPerChunk))]
+    }
+
+    /// Looks at the watched blocks after a lane did something.
+    func refreshAtlas() {
+        guard let atlas, !lanes.isEmpty else { return }
+        atlas.noteFences(lanes, freeFlashSegmentCount: pool?.freeSegmentCount(.flash) ?? 0)
+        if atlas.faults.contains(where: \.isNewlyMarked) {
+            for device in atlas.faults { device.isNewlyMarked = false }
+            watchAllDamaged()
+        }
+        guard !atlas.watched.isEmpty else { return }
+        atlas.refresh(lanes, now: now, laneOf: { self.volumes[$0].lane }) { one in
+            guard self.volumes[one.volume].life == .live else { return .absent }
+            return self.look(one.volume, one.block)
+        }
+    }
+
+    /// Finds all blocks of which a copy is damaged.
+    func watchAllDamaged() {
+        guard let atlas, atlas.isNeeded else { return }
+        for lane in lanes {
+            lane.walkBlocks { identifier, block, state in
+                if let index = self.volumes.firstIndex(where: { $0.row.identifier == identifier }) {
+                    atlas.watchIfDamaged(index, block, state, now: self.now)
+                }
+            }
+        }
+        for key in catalogue.tables.leafKeys {
+            guard let index = volumes.firstIndex(where: { $0.row.tree == key.tree }),
+                volumes[index].life == .live,
+                !lanes[volumes[index].lane].hasInMemory(volumes[index].slot, leaf: key.index),
+                let states = order.states(of: key, catalogue.tables)
+            else { continue }
+            for (place, state) in states.enumerated()
+            where state.isStored || state.kind == .poisoned {
+                let block = key.index * UInt64(Geometry.blocksPerLeaf) + UInt64(place)
+                atlas.watchIfDamaged(index, block, state, now: now)
+            }
+        }
+    }
+
+    // MARK: Errors that hosts see
+
+    /// Whether there is a reason for the error.
+    func isExcused(_ finished: Finished, _ request: OutstandingRequest, lane: Int) -> Bool {
+        guard let atlas else { return false }
+        // A lane that changes nothing any more says so.
+        let isFenced = lanes[lane].isReadOnly && atlas.mayBeFenced(lane)
+        // Of a resize that such a lane has not answered nobody knows whether it was done.
+        if finished.status == .invalid { return isFenced }
+        switch request.kind {
+        case .read, .verify, .finalRead:
+            guard finished.status == .mediaError else { return false }
+            let block = finished.failedOffset / 4096
+            let blocks = request.offset / 4096...(request.offset + request.byteCount - 1) / 4096
+            let isKnown =
+                blocks.contains(block)
+                && atlas.excuses(request.volume, block, since: request.begunAt)
+            return isKnown || isFenced && finished.failedOffset == 0
+        case .change:
+            return isFenced || finished.status == .mediaError && hasBadEdge(request, atlas)
+        case .extents, .promote: return false
+        case .flush, .create, .resize, .destroy, .shutDown: return isFenced
+        }
+    }
+
+    /// Whether a block that the request covers in part cannot be read.
+    private func hasBadEdge(_ request: OutstandingRequest, _ atlas: FaultAtlas) -> Bool {
+        let end = request.offset + request.byteCount
+        let edges = [request.offset, end].filter { $0 % 4096 != 0 }.map { $0 / 4096 }
+        return edges.contains { atlas.excuses(request.volume, $0, since: request.begunAt) }
+    }
+
+    /// A request ended with an error that has its reason.
+    func endExcused(_ request: OutstandingRequest, lane: Int) {
+        let index = request.volume
+        let model = volumes[index].model
+        switch request.kind {
+        case .read(let bound), .extents(let bound): model.endRead(bound)
+        case .finalRead(let bound):
+            model.endRead(bound)
+            readOneByOne(request)
+        case .verify:
+            if request.byteCount > 4096 {
+                readOneByOne(request)
+            } else {
+                model.observeLost(block: request.offset / 4096)
+            }
+        case .change(let order):
+            // A lane that is fenced may have it in its log: it is there after a restart, or not.
+            guard !lanes[lane].isReadOnly else { return endPlanStep(index, isDone: false) }
+            model.refuse(order)
+            endPlanStep(index, isDone: false)
+            rereadDoubtful(index)
+        case .resize, .destroy: endPlanStep(index, isDone: false)
+        case .flush, .promote, .create, .shutDown: break
+        }
+        journal.met(.excusedError)
+    }
+
+    /// Reads the blocks of a read that failed one by one: each but the damaged ones is right.
+    private func readOneByOne(_ request: OutstandingRequest) {
+        guard request.byteCount > 4096 else { return }
+        let first = request.offset / 4096
+        for block in (first..<(first + request.byteCount / 4096)).reversed() {
+            volumes[request.volume].unverified.append(block..<(block + 1))
+        }
+        volumes[request.volume].isVerifying = true
+    }
+
+    // MARK: Fenced lanes
+
+    var isFenced: Bool { atlas != nil && lanes.contains { $0.isReadOnly } }
+
+    /// Somebody restarts an engine that changes nothing any more, sooner or later; true when that
+    /// is now.
+    func restartFenced(isIdle: Bool) -> Bool {
+        guard isFenced, journal.isEmpty else {
+            fencedRounds = 0
+            return false
+        }
+        fencedRounds += 1
+        guard isIdle || fencedRounds > 300 || crashes.isOne(in: 100) else { return false }
+        fencedRounds = 0
+        journal.met(.fencedRestart)
+        crash()
+        return true
+    }
+}
