@@ -36,7 +36,6 @@ package enum Mutant: String, CaseIterable, Sendable {
     case barrenSegmentsKept
     case lanesNotWoken
     case readNotRepeated
-    case scanStopsAtDamage
     case failedRecordAcknowledged
     case recordMovedWithoutMap
     case landedRecordsStay

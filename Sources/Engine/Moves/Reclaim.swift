@@ -242,9 +242,7 @@ extension Lane {
             guard let header = header(in: block, at: reclaim.nextHeader, of: state) else {
                 // Behind the last record there is nothing to look for.
                 let written = Int(state.writtenBlockCount)
-                if Mutant.scanStopsAtDamage.isOn || written > 0 && reclaim.nextHeader >= written {
-                    return endScan(&reclaim)
-                }
+                if written > 0 && reclaim.nextHeader >= written { return endScan(&reclaim) }
                 reclaim.nextHeader += 1
                 continue
             }
