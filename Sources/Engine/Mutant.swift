@@ -36,6 +36,7 @@ package enum Mutant: String, CaseIterable, Sendable {
     case barrenSegmentsKept
     case lanesNotWoken
     case readNotRepeated
+    case recoveryReadNotRepeated
     case failedRecordAcknowledged
     case recordMovedWithoutMap
     case landedRecordsStay

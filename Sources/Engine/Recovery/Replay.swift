@@ -116,7 +116,8 @@ struct Replay {
         from source: some RecoverySource
     ) -> Bool {
         source.read(device, block: block, into: region)
-            || source.read(device, block: block, into: region)
+            || !Mutant.recoveryReadNotRepeated.isOn
+                && source.read(device, block: block, into: region)
     }
 
     private func blockCount(of part: Part) -> Int {

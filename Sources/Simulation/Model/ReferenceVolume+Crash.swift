@@ -11,8 +11,11 @@ extension ReferenceVolume {
     ///
     /// - Parameters:
     ///   - isPowerCut: volatile writes are lost too.
+    ///   - wasFenced: a lane had stopped changing anything, and left requests without an answer of
+    ///     which zeros do not tell whether they were done.
     ///   - wasServed: recovery had succeeded since the last crash, so that what it left is durable.
-    package func crash(isPowerCut: Bool, wasServed: Bool) {
+    package func crash(isPowerCut: Bool, wasServed: Bool, wasFenced: Bool = false) {
+        if wasFenced { hasUnclearSpace = true }
         if !isUnsettled {
             keepsAcknowledged = !isPowerCut
         } else if isPowerCut && !wasServed {

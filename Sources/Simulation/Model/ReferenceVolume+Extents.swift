@@ -98,6 +98,6 @@ extension ReferenceVolume {
                 if mayBeCharged { most += 1 }
             }
         }
-        return (least, most)
+        return (hasUnclearSpace ? 0 : least, most)
     }
 }

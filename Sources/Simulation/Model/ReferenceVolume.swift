@@ -48,6 +48,9 @@ package final class ReferenceVolume {
     var listed: [UInt64] = []
     /// A crash has come between the model and the volume; reads will tell what is left.
     package internal(set) var isUnsettled = false
+    /// A lane was restarted because it changed nothing any more: of what its requests without an
+    /// answer own, only the most is known from then on.
+    var hasUnclearSpace = false
     /// What was acknowledged must be there after the crash that left the volume unsettled.
     var keepsAcknowledged = false
 

@@ -33,6 +33,7 @@ extension SimulatedWorld {
         journal.trace("CRASH \(mode)")
         recoveries[mode.description, default: 0] += 1
         forgetRequests()
+        let wasFenced = isFenced
         lanes = []
         pool = nil
         events.removeAll()
@@ -49,7 +50,7 @@ extension SimulatedWorld {
         // What a flush that failed has lost, a process that is killed has lost as well.
         let isPowerCut = mode.isPowerCut || atlas?.hasLost ?? false
         for volume in volumes where volume.life != .gone {
-            volume.model.crash(isPowerCut: isPowerCut, wasServed: wasServed)
+            volume.model.crash(isPowerCut: isPowerCut, wasServed: wasServed, wasFenced: wasFenced)
         }
         wasServed = false
         if !mode.isPowerCut, crashes.isOne(in: 4) { cutPowerBeforeRecovery() }
