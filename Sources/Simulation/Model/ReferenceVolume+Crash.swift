@@ -100,11 +100,14 @@ extension ReferenceVolume {
     /// Takes note that no copy of a block can be read after the crash: which version it is stays
     /// unknown until it is written anew.
     package func observeLost(block: UInt64) {
-        withBlock(block) { history in
+        let isNew = withBlock(block) { history -> Bool in
             history.patches = []
             history.base = .lost
             history.isUnclear = false
+            defer { history.isListed = true }
+            return !history.isListed
         }
+        if isNew { listed.append(block) }
     }
 
     /// Whether a sector has the stamp of another place.
@@ -172,7 +175,8 @@ extension ReferenceVolume {
                 foldDurable(&history, block)
                 if wasUnclear { history.forgetWhichZeros() }
                 history.isUnclear = false
-                history.isListed = !history.patches.isEmpty
+                // What is lost is read again after every crash: one may bring it back.
+                history.isListed = !history.patches.isEmpty || history.base == .lost
                 history.shownOrder = 0
             }
         }
