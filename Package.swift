@@ -55,6 +55,7 @@ let package = Package(
         module(
             "Catalogue",
             "Units",
+            "IO",
             .product(name: "GRDB", package: "GRDB.swift"),
             .product(name: "GRDBSQLite", package: "GRDB.swift")
         ),

@@ -1,5 +1,5 @@
 internal import GRDB
-internal import Synchronization
+internal import IO
 internal import Units
 
 /// The catalogue of a pool: an SQLite database that holds devices, volumes, trees, segments, log
@@ -21,7 +21,7 @@ package final class Catalogue: Sendable {
     package let wasClosedCleanly: Bool
 
     let connection: CatalogueConnection
-    private let lock: Mutex<HeldLock>
+    private let lock: Guarded<HeldLock>
 
     private struct HeldLock: ~Copyable {
         var lock: DirectoryLock?
@@ -44,7 +44,7 @@ package final class Catalogue: Sendable {
         pool = try CatalogueReading.pool(over: connection)
         devices = try CatalogueReading.devices(over: connection)
         self.path = path
-        self.lock = Mutex(HeldLock(lock: consume lock))
+        self.lock = Guarded(HeldLock(lock: consume lock))
     }
 
     /// Makes a catalogue for a new pool; `path` must not exist and its directory must.

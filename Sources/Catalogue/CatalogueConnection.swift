@@ -1,6 +1,6 @@
 internal import GRDB
 internal import GRDBSQLite
-internal import Synchronization
+internal import IO
 
 /// The one SQLite connection to a catalogue, its settings, and the fence behind a failed change.
 ///
@@ -24,7 +24,7 @@ internal import Synchronization
 final class CatalogueConnection: Sendable {
     let path: String
     private let queue: DatabaseQueue
-    private let state = Mutex(State())
+    private let state = Guarded(State())
 
     private struct State {
         var fence: String?
@@ -170,7 +170,7 @@ final class CatalogueConnection: Sendable {
 
 /// Connections behind a fence, kept from being closed for the rest of the process's life.
 private enum AbandonedQueues {
-    private static let kept = Mutex<[DatabaseQueue]>([])
+    private static let kept = Guarded<[DatabaseQueue]>([])
 
     static func keep(_ queue: DatabaseQueue) {
         kept.withLock { $0.append(queue) }

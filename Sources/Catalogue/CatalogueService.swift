@@ -1,4 +1,5 @@
 internal import GRDB
+internal import IO
 internal import Synchronization
 package import Units
 
@@ -23,7 +24,7 @@ package final class CatalogueService: Sendable {
 
     private let catalogue: Catalogue
     private let answer: Answer
-    private let queue = Mutex(CatalogueQueue())
+    private let queue = Guarded(CatalogueQueue())
     /// Counts what was put into the queue; a surplus only makes the thread look in vain.
     private let arrivals = Semaphore()
     private let ending = Ending()
@@ -32,7 +33,7 @@ package final class CatalogueService: Sendable {
     private let threadNumber = Atomic<UInt>(0)
 
     private final class Ending: Sendable {
-        let result = Mutex<Result<Void, CatalogueError>?>(nil)
+        let result = Guarded<Result<Void, CatalogueError>?>(nil)
         let isOver = Semaphore()
     }
 
@@ -164,7 +165,7 @@ package final class CatalogueService: Sendable {
 
 /// The result of a closure that another thread runs.
 private final class Outcome<Value: Sendable>: Sendable {
-    private let result = Mutex<Result<Value, CatalogueError>?>(nil)
+    private let result = Guarded<Result<Value, CatalogueError>?>(nil)
     private let isSettled = Semaphore()
 
     func settle(_ value: Result<Value, CatalogueError>) {

@@ -7,12 +7,12 @@ internal import Units
 /// and reports each correct use of it as a race.  This lock is pthread's, which it sees: a run
 /// under the sanitizer is quiet when the locking is right, and only then.
 @safe
-package final class Guarded<State: Sendable>: @unchecked Sendable {
+package final class Guarded<State: ~Copyable>: @unchecked Sendable {
     // Sendable because `state` is only touched while the lock is held.
     private let lock: UnsafeMutablePointer<pthread_mutex_t>
     private var state: State
 
-    package init(_ state: State) {
+    package init(_ state: consuming sending State) {
         unsafe lock = .allocate(capacity: 1)
         unsafe lock.initialize(to: pthread_mutex_t())
         let result = unsafe pthread_mutex_init(lock, nil)
@@ -26,7 +26,7 @@ package final class Guarded<State: Sendable>: @unchecked Sendable {
     }
 
     /// Runs `body` with the state, alone.  It must be short and may not take this lock again.
-    package func withLock<Result, Failure: Error>(
+    package func withLock<Result: ~Copyable, Failure: Error>(
         _ body: (inout State) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         let taken = unsafe pthread_mutex_lock(lock)

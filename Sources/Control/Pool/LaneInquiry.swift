@@ -3,7 +3,6 @@ internal import Engine
 internal import Format
 internal import IO
 internal import NBD
-internal import Synchronization
 internal import Units
 
 /// Asks lanes, from other threads, and waits for what they say.
@@ -18,7 +17,7 @@ struct LaneInquiry: Sendable {
 
     /// An answer on its way from a lane's thread.
     private final class Answer<Value: Sendable>: Sendable {
-        private let value = Mutex<Value?>(nil)
+        private let value = Guarded<Value?>(nil)
         private let isThere = DispatchSemaphore(value: 0)
 
         func give(_ value: Value) {

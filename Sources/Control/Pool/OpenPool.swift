@@ -3,7 +3,6 @@ internal import Engine
 internal import Format
 internal import IO
 internal import NBD
-internal import Synchronization
 internal import Units
 
 /// A pool that this process has open: devices, catalogue, and a thread for each lane.
@@ -245,11 +244,11 @@ final class JoinableThread: Sendable {
     private struct Place: ~Copyable {
         var thread: WorkThread?
     }
-    private let place: Mutex<Place>
+    private let place: Guarded<Place>
 
     init(name: String, body: @escaping @Sendable () -> Void) throws(ControlError) {
         do throws(WorkThreadError) {
-            place = Mutex(Place(thread: try WorkThread(name: name, body: body)))
+            place = Guarded(Place(thread: try WorkThread(name: name, body: body)))
         } catch {
             throw .system(what: "thread", reason: "\(error)")
         }

@@ -4,7 +4,6 @@ internal import Format
 internal import Glibc
 internal import IO
 internal import NBD
-internal import Synchronization
 internal import Units
 
 // What only looks.

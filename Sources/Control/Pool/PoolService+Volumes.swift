@@ -2,7 +2,6 @@ internal import Catalogue
 internal import Engine
 internal import IO
 internal import NBD
-internal import Synchronization
 internal import Units
 
 // What changes volumes.  Each verb has one planner: the dry run stops behind it, the act goes on.

@@ -2,7 +2,6 @@ package import Catalogue
 internal import Engine
 internal import IO
 internal import NBD
-internal import Synchronization
 internal import Units
 
 /// An open pool that carries out what the control side asks of it.
@@ -29,9 +28,9 @@ package final class PoolService: ControlService {
     /// What clients can connect to, as it was bound.
     package let endpoints: Endpoints
     let openedAt = Clock.now()
-    let volumes: Mutex<VolumeTable>
+    let volumes: Guarded<VolumeTable>
     /// Held while volumes are changed.
-    let changes = Mutex(())
+    let changes = Guarded(())
 
     package struct Endpoints: Sendable {
         package var socketPath: String?
@@ -55,7 +54,7 @@ package final class PoolService: ControlService {
         inquiry = LaneInquiry(state: pool.state, poolName: directory.name)
         var table = VolumeTable(incarnation: pool.incarnation)
         for volume in pool.volumes { table.insert(volume.row, volume.slot) }
-        volumes = Mutex(table)
+        volumes = Guarded(table)
         for volume in pool.volumes { publish(volume.row, volume.slot) }
     }
 

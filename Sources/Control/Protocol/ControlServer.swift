@@ -1,6 +1,6 @@
 internal import Format
 internal import Foundation
-internal import Synchronization
+internal import IO
 
 /// Serves the control socket of one pool: a thread that accepts, and one for each connection.
 ///
@@ -20,7 +20,7 @@ package final class ControlServer: Sendable {
     private let service: any ControlService
     private let limits: Limits
     private let listener: LocalSocket
-    private let state = Mutex(State())
+    private let state = Guarded(State())
     private let threads = DispatchGroup()
 
     private struct State {
@@ -56,13 +56,13 @@ package final class ControlServer: Sendable {
     /// Takes no more connections, ends those that wait for a request, and returns when every
     /// request that had arrived is answered.
     package func stop() {
-        let open = state.withLock { state -> Set<Int32> in
+        state.withLock { state in
             state.isStopping = true
-            return state.connections
+            // Reading ends; an answer under way can still be sent.  Under the lock none of these is
+            // closed, and its number cannot belong to something else.
+            for descriptor in state.connections { _ = shutdown(descriptor, Int32(SHUT_RD)) }
         }
         listener.shutDown()
-        // Reading ends; an answer under way can still be sent.
-        for descriptor in open { _ = shutdown(descriptor, Int32(SHUT_RD)) }
         threads.wait()
         LocalSocket.remove(path)
     }
@@ -106,11 +106,11 @@ package final class ControlServer: Sendable {
 
     /// A connection on its way to its thread, whose closure can be copied and it cannot.
     private final class Passed: Sendable {
-        private let place: Mutex<Place>
+        private let place: Guarded<Place>
         private struct Place: ~Copyable {
             var socket: LocalSocket?
         }
-        init(_ socket: consuming LocalSocket) { place = Mutex(Place(socket: socket)) }
+        init(_ socket: consuming LocalSocket) { place = Guarded(Place(socket: socket)) }
         func take() -> LocalSocket? { place.withLock { $0.socket.take() } }
     }
 

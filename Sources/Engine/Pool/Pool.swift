@@ -1,3 +1,4 @@
+internal import IO
 internal import Synchronization
 package import Units
 
@@ -15,7 +16,7 @@ package final class Pool: Sendable {
     /// Of all devices, one after another; `slot(of:)` says where.
     let segments: Slab<SegmentState>
     private let firstSlots: [Int]
-    private let allocation: Mutex<Allocation>
+    private let allocation: Guarded<Allocation>
     /// Blocks that volumes own, by writes and reserved zeros.
     private let chargedBlockCount = Atomic<Int>(0)
     private let freeFlash = Atomic<Int>(0)
@@ -29,7 +30,7 @@ package final class Pool: Sendable {
     let flashFlushFailed = Atomic<Bool>(false)
     let diskFlushFailed = Atomic<Bool>(false)
     /// Of flash and of disk.  The lock is taken a few times for each flush of a device.
-    let flushes = Mutex<[2 of FlushLedger]>(.init(repeating: FlushLedger()))
+    let flushes = Guarded<[2 of FlushLedger]>(.init(repeating: FlushLedger()))
     package let flashSegmentCount: Int
     package let diskSegmentCount: Int
     /// Blocks that volumes may own in all.
@@ -62,7 +63,7 @@ package final class Pool: Sendable {
         }
         firstSlots = slots
         segments = Slab(count: max(total, 1), repeating: SegmentState())
-        allocation = Mutex(Allocation())
+        allocation = Guarded(Allocation())
         let flash = devices.filter { $0.role == .flash }
         let disk = devices.filter { $0.role == .disk }
         flashSegmentCount = flash.reduce(0) { $0 + $1.segmentCount }

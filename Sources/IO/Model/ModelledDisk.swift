@@ -1,4 +1,3 @@
-internal import Synchronization
 package import Units
 
 /// A `DiskModel` that runs in real time beside a real file, and is shared by all lanes that use it.
@@ -44,11 +43,11 @@ package final class ModelledDisk: DeviceModel {
 
     /// Names the modelled device wherever it is shown: `hdd7200 (modelled)`.
     package let label: String
-    private let state: Mutex<State>
+    private let state: Guarded<State>
 
     package init(profile: DiskProfile) {
         label = profile.name
-        state = Mutex(State(model: DiskModel(profile: profile)))
+        state = Guarded(State(model: DiskModel(profile: profile)))
     }
 
     /// A number for one more driver; what it submits under it comes back only under it.

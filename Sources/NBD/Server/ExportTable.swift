@@ -1,4 +1,4 @@
-internal import Synchronization
+internal import IO
 
 /// The exports of a server, changed by the control side and asked by handshakes.
 package final class ExportTable: ExportDirectory, Sendable {
@@ -8,7 +8,7 @@ package final class ExportTable: ExportDirectory, Sendable {
         var defaultName: String?
         var isStopping = false
     }
-    private let content = Mutex(Content())
+    private let content = Guarded(Content())
 
     package init() {}
 
