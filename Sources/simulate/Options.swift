@@ -1,3 +1,5 @@
+internal import Simulation
+
 /// What the command line asks for.
 struct Options: Sendable {
     enum Action: Sendable {
@@ -12,7 +14,7 @@ struct Options: Sendable {
     }
 
     var action = Action.seeds
-    var seedCount: UInt64 = 1000
+    private var wantedSeedCount: UInt64?
     var firstSeed: UInt64 = 1
     var stepsMax = 1500
     var jobCount = 2
@@ -27,14 +29,38 @@ struct Options: Sendable {
     var recordPath: String?
     /// A fault that never fired at a site where it can is a failure.
     var needsMatrix = false
+    /// Seeds are numbers of workloads of up to so many operations; nil for random simulation.
+    var enumeratedSteps: Int?
+    /// Power cuts in a row that an enumerated workload meets.
+    var depth = 1
     /// One seed of so many pretends to fail; zero for none.
     var canaryOneIn = 0
+
+    /// Seeds to run: as many as were asked for, or all workloads, or a thousand.
+    var seedCount: UInt64 {
+        guard let steps = enumeratedSteps else { return wantedSeedCount ?? 1000 }
+        let all = EnumeratedWorkload.count(stepCount: steps)
+        let rest = all - min(firstSeed, all)
+        return min(wantedSeedCount ?? rest, rest)
+    }
+
+    /// What runs a seed, or a workload.
+    func makeRunner() -> (UInt64, ((String) -> Void)?) -> SeedResult {
+        guard enumeratedSteps == nil else {
+            let runner = EnumerationRunner(depth: depth)
+            return { runner.run(number: $0, printLine: $1) }
+        }
+        let runner = SeedRunner(stepsMax: stepsMax, canaryOneIn: canaryOneIn)
+        return { runner.run(seed: $0, printLine: $1) }
+    }
 
     static let usage = """
         Runs the engine on simulated devices in virtual time, with crashes, against a model.
 
           simulate --seeds N [--from S] [--steps M] [--jobs J] [--json] [--matrix] [--canary N]
           simulate --seed S [--steps M] [--verbose] [--mutant NAME]
+          simulate --enumerate K [--depth D] [--from S] [--seeds N] [--jobs J] [--json]
+          simulate --enumerate K --seed S [--depth D] [--verbose]
           simulate --mutants [--mutant NAME] [--recorded FILE] [--record FILE] [--budget N]
                    [--from S] [--steps M] [--jobs J]
 
@@ -43,6 +69,9 @@ struct Options: Sendable {
           --seed S        runs one seed in this process
           --steps M       events of a seed's first phase (1500)
           --jobs J        processes at once (2)
+          --enumerate K   all workloads of up to K operations, cut at every event; a workload's
+                          number takes the place of the seed
+          --depth D       1, or 2 to cut the power again behind each recovery (1)
           --verbose       prints every event
           --json          prints the result as one line of JSON
           --matrix        a class of fault that never fired at a site where it can is a failure
@@ -59,6 +88,7 @@ struct Options: Sendable {
     /// Nil when the arguments are not understood; the reason goes to `explain`.
     init?(_ arguments: [String], explain: (String) -> Void) {
         var rest = arguments[...]
+        if arguments.contains("--enumerate") { firstSeed = 0 }
         while let argument = rest.popFirst() {
             switch argument {
             case "--verbose": isVerbose = true
@@ -95,12 +125,14 @@ struct Options: Sendable {
 
     private mutating func setNumber(_ name: String, _ number: UInt64) -> Bool {
         switch name {
-        case "--seeds": seedCount = number
+        case "--seeds": wantedSeedCount = number
         case "--from", "--seed-base": firstSeed = number
         case "--seed": action = .oneSeed(number)
         case "--steps": stepsMax = Int(min(number, 10_000_000))
         case "--jobs": jobCount = Int(min(max(number, 1), 64))
         case "--budget": budget = number
+        case "--enumerate": enumeratedSteps = Int(min(max(number, 1), 5))
+        case "--depth": depth = Int(min(max(number, 1), 2))
         case "--canary": canaryOneIn = Int(min(number, 1_000_000))
         default: return false
         }

@@ -7,12 +7,14 @@ struct Report {
     let totals: Totals
     let seconds: Double
 
+    private var noun: String { options.enumeratedSteps == nil ? "seeds" : "workloads" }
+
     private var seedsPerSecond: Double { Double(totals.seedCount) / max(seconds, 0.001) }
 
     func printText() {
         let perJob = seedsPerSecond / Double(options.jobCount)
         print(
-            "\(totals.seedCount) seeds from \(options.firstSeed) in \(rounded(seconds)) s: "
+            "\(totals.seedCount) \(noun) from \(options.firstSeed) in \(rounded(seconds)) s: "
                 + "\(rounded(seedsPerSecond)) a second, \(rounded(perJob)) a second and process"
         )
         print(
@@ -86,7 +88,12 @@ struct Report {
 
     /// The command that runs one seed again.
     private func reproduction(_ seed: UInt64) -> String {
-        var command = "tools/simulate --seed \(seed) --steps \(options.stepsMax) --verbose"
+        var command = "tools/simulate --seed \(seed) --verbose"
+        if let steps = options.enumeratedSteps {
+            command += " --enumerate \(steps) --depth \(options.depth)"
+        } else {
+            command += " --steps \(options.stepsMax)"
+        }
         if let mutant = options.mutant { command += " --mutant \(mutant)" }
         if options.canaryOneIn > 0 { command += " --canary \(options.canaryOneIn)" }
         return command

@@ -37,8 +37,11 @@ final class Supervisor: Sendable {
     /// Seeds after which a long run says how far it is.
     private static var progressSeedCount: UInt64 { 10_000 }
 
-    /// Seeds that a worker gets at once.
-    private static var chunk: UInt64 { 200 }
+    /// Seeds that a worker gets at once; an enumerated workload is thousands of runs.
+    private var chunk: UInt64 {
+        if options.enumeratedSteps != nil { return 4 }
+        return stopsAtFailure ? 20 : 200
+    }
 
     init(options: Options, seedCount: UInt64, stopsAtFailure: Bool) {
         self.options = options
@@ -64,8 +67,7 @@ final class Supervisor: Sendable {
     private func takeChunk() -> Range<UInt64>? {
         state.withLock { state in
             guard state.next < end, !state.isStopped else { return nil }
-            let size = stopsAtFailure ? 20 : Self.chunk
-            let range = state.next..<min(state.next + size, end)
+            let range = state.next..<min(state.next + chunk, end)
             state.next = range.upperBound
             return range
         }
@@ -146,6 +148,9 @@ final class Supervisor: Sendable {
             "--worker", "--from", String(range.lowerBound), "--seeds", String(range.count),
             "--steps", String(options.stepsMax), "--canary", String(options.canaryOneIn),
         ]
+        if let steps = options.enumeratedSteps {
+            arguments += ["--enumerate", String(steps), "--depth", String(options.depth)]
+        }
         if let mutant = options.mutant { arguments += ["--mutant", mutant] }
         return arguments
     }

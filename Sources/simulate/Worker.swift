@@ -11,14 +11,14 @@ struct Worker {
     let options: Options
 
     /// Wall-clock seconds after which a seed counts as hanging: the alarm ends the process.
-    static var patienceSeconds: UInt32 { 60 }
+    private var patienceSeconds: UInt32 { options.enumeratedSteps == nil ? 60 : 3600 }
 
     func run() {
-        let runner = SeedRunner(stepsMax: options.stepsMax, canaryOneIn: options.canaryOneIn)
+        let run = options.makeRunner()
         for seed in options.firstSeed..<(options.firstSeed + options.seedCount) {
             say("begin \(seed)")
-            alarm(Self.patienceSeconds)
-            let result = runner.run(seed: seed)
+            alarm(patienceSeconds)
+            let result = run(seed, nil)
             if let finding = result.finding {
                 let text = finding.text.split(separator: "\n").joined(separator: " ")
                 say("fail \(seed) \(finding.step) \(finding.oracle.rawValue) \(text)")

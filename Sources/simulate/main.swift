@@ -21,9 +21,8 @@ func runSeeds(_ options: Options) -> Int32 {
 }
 
 func runOne(_ seed: UInt64, _ options: Options) -> Int32 {
-    let runner = SeedRunner(stepsMax: options.stepsMax, canaryOneIn: options.canaryOneIn)
     let printLine: ((String) -> Void)? = options.isVerbose ? { print($0) } : nil
-    let result = runner.run(seed: seed, printLine: printLine)
+    let result = options.makeRunner()(seed, printLine)
     guard let finding = result.finding else {
         print("seed \(seed): \(result.steps) steps, \(result.crashCount) crashes, nothing found")
         return 0

@@ -61,6 +61,9 @@ package final class SimulatedCatalogue {
         }
     }
 
+    /// Requests that are not answered.
+    package var requestCount: Int { queues.reduce(0) { $0 + $1.count } }
+
     package var hasCommitInFlight: Bool {
         queues.contains { queue in
             queue.contains { if case .commit = $0 { true } else { false } }
@@ -79,6 +82,16 @@ package final class SimulatedCatalogue {
                     tables.apply(image)
                     isDone = random.isOne(in: 2)
                 }
+            }
+            queues[index] = []
+        }
+    }
+
+    /// The engine is gone: all unanswered commits are done, or none.
+    package func crash(keepingCommits: Bool) {
+        for index in queues.indices {
+            for case .commit(let image) in queues[index] where keepingCommits {
+                tables.apply(image)
             }
             queues[index] = []
         }

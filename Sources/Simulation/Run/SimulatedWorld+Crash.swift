@@ -24,6 +24,7 @@ extension SimulatedWorld {
     }
 
     func crash() {
+        if let cut = exactCuts.first { return cutExactly(cut) }
         countCrash()
         crashCountdown = nil
         if isStopping { journal.met(.crashWhileStopping) }
@@ -89,7 +90,7 @@ extension SimulatedWorld {
     }
 
     /// Requests in flight end without an answer.
-    private func forgetRequests() {
+    func forgetRequests() {
         outstanding.removeAll()
         held.removeAll()
         for index in volumes.indices {

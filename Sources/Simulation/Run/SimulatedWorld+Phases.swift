@@ -47,13 +47,13 @@ extension SimulatedWorld {
         validate()
     }
 
-    private var isQuiet: Bool {
+    var isQuiet: Bool {
         outstanding.isEmpty && held.allSatisfy { $0 == nil }
             && volumes.allSatisfy { !$0.isVerifying && $0.plan == nil }
     }
 
     /// Lets time go on until a fact holds; not reaching it is a failure.
-    private func converge(_ fact: String, until holds: () -> Bool) {
+    func converge(_ fact: String, until holds: () -> Bool) {
         let end = now + Self.patienceNanoseconds
         var rounds = 0
         while journal.isEmpty, !holds() {
@@ -85,7 +85,7 @@ extension SimulatedWorld {
             + lanes.map { $0.describe() }.joined(separator: "; ")
     }
 
-    private func readAll() {
+    func readAll() {
         for index in volumes.indices where volumes[index].life == .live {
             let model = volumes[index].model
             volumes[index].unverified = ranges(

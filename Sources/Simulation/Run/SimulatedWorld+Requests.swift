@@ -193,7 +193,7 @@ extension SimulatedWorld {
     }
 
     /// The bytes that request `order` writes to a range, in memory that the next call uses again.
-    private func fillPayload(
+    func fillPayload(
         _ range: Range<UInt64>,
         _ model: ReferenceVolume,
         order: UInt64

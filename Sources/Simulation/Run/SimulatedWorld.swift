@@ -75,6 +75,13 @@ package final class SimulatedWorld {
     /// Rounds since a lane stopped changing anything.
     var fencedRounds = 0
     package private(set) var crashCount = 0
+    /// Power cuts that an enumerated workload will meet, the next one first.
+    var exactCuts: ArraySlice<PowerCut> = []
+    /// What a cut would find after each event of an enumerated workload.
+    var eventSignatures: [[Int]]?
+    /// Of the last of them: volatile blocks of all devices, and whether commits were unanswered.
+    var volatileBlocksAtCut = 0
+    var hadCommitsAtCut = false
     package var recoveries: [String: Int] = [:]
 
     package init(parameters: SeedParameters, memory: SimulationMemory, journal: Journal) {
@@ -212,6 +219,7 @@ package final class SimulatedWorld {
             damageAtTimes()
             isFirst = false
             journal.step += 1
+            eventSignatures?.append(signature)
             if crashIsDue() { return crash() }
         }
     }
