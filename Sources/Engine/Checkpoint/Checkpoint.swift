@@ -143,8 +143,7 @@ extension Lane {
         return LanePosition(
             lane: index,
             segment: isOpen ? pool.address(of: host.segment) : nil,
-            segmentSequence: isOpen
-                ? pool.segments[host.segment].sequence : host.previous?.sequence ?? 0,
+            segmentSequence: host.newestSequence,
             blockOffset: UInt32(host.cursor),
             nextRecord: host.nextNumber,
             previousChecksum: host.previousChecksum

@@ -17,6 +17,9 @@ struct LogStream {
     var previousChecksum: UInt32 = 0
     /// The segment before, for the chain in the segment headers.
     var previous: SegmentLink?
+    /// The highest sequence number of a segment that the stream used, or left out in recovery: what
+    /// its log goes on in has a higher one.
+    var newestSequence: UInt64 = 0
 
     init(kind: StreamKind) { self.kind = kind }
 
@@ -108,6 +111,7 @@ extension Lane {
         pool.segments[slot] = state
         noteChanged(slot)
         stream.segment = slot
+        stream.newestSequence = sequence
         stream.device = address.device
         stream.firstBlock = geometry.firstBlock(of: address.index)
         stream.segmentBlockCount = geometry.segmentBlockCount

@@ -40,6 +40,7 @@ struct Replay {
         expected = position?.nextRecord ?? RecordNumber(1)
         durable = RecordNumber(expected.rawValue - 1)
         previousChecksum = position?.previousChecksum ?? 0
+        lane.host.newestSequence = position?.segmentSequence ?? 0
         let blocks = lane.pool.devices.filter { $0.role == .flash }.map(\.segmentBlockCount).max()
         arena = Arena(byteCount: (blocks ?? 1) * Geometry.blockByteCount, isPopulated: false)
         if let position, let segment = position.segment {
@@ -92,6 +93,19 @@ struct Replay {
         }
         lane.host.nextNumber = expected
         lane.host.previousChecksum = previousChecksum
+        keepLeftOut()
+    }
+
+    /// Takes segments of which nothing was replayed into the lane as well, as empty ones: none is
+    /// written again before a checkpoint whose position lies behind it.
+    ///
+    /// Else a later write there, cut short, could leave the parts that a record of this log lacks,
+    /// and the next recovery would find whole what this one leaves out and hosts have not seen.
+    private mutating func keepLeftOut() {
+        for part in parts {
+            lane.host.newestSequence = max(lane.host.newestSequence, part.sequence)
+            adopt(part)
+        }
     }
 
     /// Reads a part's whole segment; false when the device refuses.

@@ -122,5 +122,6 @@ extension SeedParameters {
         crashAfterFlushPermille = 0
         crashAgainPermille = 0
         crashModes = [.dropAll]
+        faults = FaultRates()
     }
 }

@@ -20,6 +20,7 @@ package final class EnumerationRunner {
             crashCount: 0,
             recoveries: [:],
             probes: ProbeCounts(),
+            matrix: FaultMatrix(),
             finding: nil,
             virtualNanoseconds: 0
         )
