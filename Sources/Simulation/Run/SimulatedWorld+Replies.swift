@@ -19,7 +19,7 @@ extension SimulatedWorld {
         check(finished, request)
         switch finished.status {
         case .done: done(finished, request, lane: lane)
-        case .noSpace: refused(request)
+        case .noSpace: refused(request, finished.context)
         case .shuttingDown where isStopping: turnedAway(request)
         case .mediaError where isExcused(finished, request, lane: lane),
             .readOnly where isExcused(finished, request, lane: lane),
@@ -166,7 +166,7 @@ extension SimulatedWorld {
 
     // MARK: No space
 
-    private func refused(_ request: OutstandingRequest) {
+    private func refused(_ request: OutstandingRequest, _ context: UInt64) {
         let index = request.volume
         switch request.kind {
         case .change where request.isTrim, .destroy:
@@ -176,7 +176,7 @@ extension SimulatedWorld {
             )
         case .change(let order):
             let needed = Int(request.byteCount / 4096) + 2
-            checkFullness(needed, request)
+            if contextWhenFull <= context { checkFullness(needed, request) }
             volumes[index].model.refuse(order)
             endPlanStep(index, isDone: false)
             journal.met(.noSpaceReply)
@@ -190,7 +190,7 @@ extension SimulatedWorld {
         }
     }
 
-    /// A write may be refused only when the pool may be full.
+    /// A write may be refused only when the pool may be full, or was since it was asked for.
     private func checkFullness(_ needed: Int, _ request: OutstandingRequest) {
         guard let pool else { return }
         var most = needed

@@ -47,6 +47,7 @@ extension SimulatedWorld {
     func note(_ kind: OutstandingRequest.Kind, _ volume: Int, _ range: Range<UInt64>) -> UInt64 {
         let context = nextContext
         nextContext += 1
+        noteFullness()
         outstanding[context] = OutstandingRequest(
             kind: kind,
             volume: volume,

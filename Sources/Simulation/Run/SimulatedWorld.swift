@@ -61,6 +61,8 @@ package final class SimulatedWorld {
     var outstanding: [UInt64: OutstandingRequest] = [:]
     var nextContext: UInt64 = 1
     var held: [HeldReply?] = []
+    /// The context that was next when the pool was last seen with no room for the largest request.
+    var contextWhenFull: UInt64 = 0
     var nextArrival: UInt64 = 0
     /// The workload issues requests.
     var isLoaded = false
@@ -253,6 +255,7 @@ package final class SimulatedWorld {
             let isDue = lane.nextDeadline.map { $0.nanoseconds <= now } ?? false
             guard needsTurn[index] || isDue else { continue }
             needsTurn[index] = false
+            noteFullness()
             lane.turn(now: Instant(nanoseconds: now))
             refreshAtlas()
             if lane.takeWake() {
@@ -305,6 +308,12 @@ package final class SimulatedWorld {
         while journal.isEmpty, let finished = lane.nextFinished() {
             reply(finished, lane: index)
         }
+    }
+
+    func noteFullness() {
+        guard let pool else { return }
+        let largest = parameters.requestByteCountMax / 4096 + 2
+        if pool.chargedBlocks + largest > pool.capacityBlockCount { contextWhenFull = nextContext }
     }
 
     func countCrash() { crashCount += 1 }
