@@ -100,13 +100,4 @@ package final class Catalogue: Sendable {
             return stored + 1
         }
     }
-
-    /// The version of the SQLite library in use.
-    package static var libraryVersion: String { CatalogueFile.libraryVersion }
-
-    /// Whether this SQLite can lose commits when two connections write or checkpoint at once.  The
-    /// catalogue is safe either way; whoever opens a copy with a tool should know.
-    package static var libraryNeedsSingleConnection: Bool {
-        CatalogueFile.libraryNeedsSingleConnection
-    }
 }

@@ -1,5 +1,4 @@
 internal import GRDB
-internal import GRDBSQLite
 internal import Units
 
 /// What makes a file a catalogue: its header, its schema and its first rows.
@@ -122,18 +121,6 @@ enum CatalogueFile {
             guard finding == "ok" else {
                 throw .damaged(path: connection.path, finding: "\(table): \(finding ?? "nothing")")
             }
-        }
-    }
-
-    static var libraryVersion: String {
-        // A constant of the library.
-        unsafe String(cString: sqlite3_libversion())
-    }
-
-    static var libraryNeedsSingleConnection: Bool {
-        switch sqlite3_libversion_number() {
-        case 3_051_003..., 3_050_007...3_050_999, 3_044_006...3_044_999: false
-        default: true
         }
     }
 }
