@@ -118,6 +118,16 @@ package struct PoolDirectory: Hashable, Sendable {
         }
     }
 
+    /// Takes back what `register` entered for a pool that came to nothing.  Leaves everything as it
+    /// is when somebody else has made a pool there meanwhile; refused while somebody is at it.
+    package func withdraw(home: String = defaultHome) throws(CatalogueError) {
+        let lock = try DirectoryLock.acquire(for: cataloguePath)
+        guard FilePlace.byteCount(of: cataloguePath) == nil else { return }
+        try FilePlace.removeIfThere(lockPath)
+        try PoolDirectory.forget(name, home: home)
+        _ = consume lock
+    }
+
     /// Removes the catalogue, the lock and the control socket: the pool is no more.  Refused while
     /// a process has the pool open.  The directory itself stays.
     package func removeFiles() throws(CatalogueError) {

@@ -54,6 +54,8 @@ package enum Mutant: String, CaseIterable, Sendable {
     case poisonReplayedAsHole
     case poisonBecomesHole
     case poisonWaitsForRoom
+    case shrinkAdmitsLateWrites
+    case shrinkKeepsTail
 
     #if MUTANTS
         /// Set once, before any lane is made.

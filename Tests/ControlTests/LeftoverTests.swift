@@ -1,6 +1,7 @@
 import Catalogue
 import Foundation
 import Testing
+import Units
 
 @testable import Control
 
@@ -47,6 +48,29 @@ import Testing
         let made = create()
         #expect(made.status == 0, "\(made.errors)")
         #expect(run("pool", "status", "demo").status == 0)
+    }
+
+    @Test func `who makes a pool that another has just made leaves it alone`() throws {
+        try make(run.home + "/mark")
+        func creation(_ number: Int) throws -> PoolCreation {
+            try PoolCreation(
+                name: .pool("demo"),
+                devices: [
+                    DeviceSpecification("\(flash)\(number):64MiB", role: .flash),
+                    DeviceSpecification("\(disk)\(number):128MiB", role: .disk),
+                ],
+                laneCount: 1,
+                directory: run.home + "/elsewhere",
+                home: run.home
+            )
+        }
+        // Both have looked before either makes anything.
+        let (first, second) = (try creation(1), try creation(2))
+        try first.perform()
+        #expect(throws: ControlError.self) { try second.perform() }
+        #expect(run("pool", "status", "demo").status == 0)
+        #expect(run("volume", "create", "demo/a", "1MiB").status == 0)
+        #expect(!FileManager.default.fileExists(atPath: flash + "2"))
     }
 
     @Test func `the socket that a killed server left does not keep a pool`() throws {

@@ -117,7 +117,7 @@ package struct PoolCreation {
             for file in files { SuperblockStore(file).wipe() }
             // The first error is the one to report.
             try? place.removeFiles()
-            try? PoolDirectory.forget(plan.name.text, home: home)  // Likewise.
+            try? place.withdraw(home: home)  // Likewise.
             throw error
         }
     }
@@ -160,11 +160,13 @@ package struct PoolCreation {
                     devices: rows.devices
                 )
             } catch {
-                // The first error is the one to report.
-                try? PoolDirectory.forget(plan.name.text, home: home)
+                // The first error is the one to report.  One who makes the same pool at the same
+                // time, and is ahead, keeps it.
+                try? place.withdraw(home: home)
                 throw error
             }
-            return place
+            // One who was behind may have taken the entry back before there was a catalogue.
+            return try PoolDirectory.register(plan.name.text, at: directory, home: home)
         }
     }
 

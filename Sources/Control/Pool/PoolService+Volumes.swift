@@ -83,34 +83,29 @@ extension PoolService {
                         clientCount: clients
                     )
                 }
-                try cut(entry, to: resized)
+                // Clients are told the end before the lane refuses what lies behind it.
+                announce(resized, entry.slot)
             }
             let slot = entry.slot
-            try inquiry.change(on: row.lane) {
-                $0.resizeVolume(slot, byteCount: byteCount, context: $1)
+            do throws(ControlError) {
+                try inquiry.change(on: row.lane) {
+                    $0.resizeVolume(slot, byteCount: byteCount, context: $1)
+                }
+            } catch {
+                // It is as large as it was, as far as anybody knows.
+                announce(row, slot)
+                throw error
             }
-            publish(resized, slot)
-            pool.state.send(.resize(slot, byteCount: byteCount), to: row.lane)
+            announce(resized, slot)
             volumes.withLock { $0.insert(resized, slot) }
             return answer
         }
     }
 
-    /// Takes the end of a volume away from its clients, then trims it: nothing that a client can
-    /// still write lies behind the new size.
-    private func cut(
-        _ entry: VolumeTable.Item,
-        to row: VolumeRow
-    ) throws(ControlError) {
-        let slot = entry.slot
+    /// Tells clients, those that are there and those that come, how large a volume is.
+    private func announce(_ row: VolumeRow, _ slot: VolumeSlot) {
         publish(row, slot)
         pool.state.send(.resize(slot, byteCount: row.byteCount), to: row.lane)
-        // To whole blocks first: the rest of the last block is not addressable any more.
-        let lost = entry.row.byteCount - row.byteCount
-        let start = row.byteCount
-        try inquiry.change(on: row.lane) {
-            $0.trim(slot, offset: start, byteCount: lost, isDurable: true, context: $1)
-        }
     }
 
     func destroyVolume(_ request: ControlRequest) throws(ControlError) -> JSONValue {

@@ -21,6 +21,8 @@ struct VolumeState: BitwiseCopyable {
     var identifier = VolumeIdentifier(high: 0, low: 0)
     var tree = TreeIdentifier(0)
     var byteCount: UInt64 = 0
+    /// While it is being made smaller, its size to be: no request that reaches behind it is begun.
+    var admittedByteCount = UInt64.max
     /// Blocks that it owns.
     var ownedBlockCount: UInt64 = 0
     /// Of a destroyed volume: leaves below this one are given back.

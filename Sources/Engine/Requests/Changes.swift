@@ -294,6 +294,11 @@ extension Lane {
         payload: BufferRegion
     ) -> PartOutcome {
         let kind = requests[request].kind
+        if requests[request].isShrinking && isZeroAtHead(part, in: leaves) {
+            requests[request].record = lastAppendedRecord
+            requests[request].progress += UInt64(part.byteCount)
+            return .appended
+        }
         if kind != .trim && (part.hasPartialHead || part.hasPartialTail) {
             let merge = prepareMerge(request, part, in: leaves)
             guard merge == .appended else { return merge }
@@ -327,6 +332,7 @@ extension Lane {
 
     /// A request whose every part is in the log waits for its last record to land.
     private func finishAppending(_ request: Int) {
+        if requests[request].isShrinking { return goOnShrinking(request) }
         noteLogged(request)
         let slot = requests[request]
         if slot.buffer >= 0 {

@@ -46,14 +46,17 @@ extension Lane {
         slot.offset = offset
         slot.byteCount = byteCount
         slot.context = context
-        if kind == .write || kind == .trim || kind == .writeZeroes {
-            arrivals += 1
-            slot.arrival = arrivals
-            unlogged.append(Int32(request))
-        }
         requests[request] = slot
+        if kind == .write || kind == .trim || kind == .writeZeroes { noteArrival(request) }
         statistics.requests += 1
         return request
+    }
+
+    /// The request changes blocks: what changes the same ones later comes behind it.
+    func noteArrival(_ request: Int) {
+        arrivals += 1
+        requests[request].arrival = arrivals
+        unlogged.append(Int32(request))
     }
 
     /// Whether the request can be worked on at all; finishes it otherwise.
@@ -61,8 +64,8 @@ extension Lane {
         let slot = requests[request]
         let volume = Int(slot.volume)
         guard volume < volumeCount, volumes[volume].life == .live,
-            slot.offset <= volumes[volume].byteCount,
-            slot.byteCount <= volumes[volume].byteCount - slot.offset
+            slot.offset <= servedByteCount(volume),
+            slot.byteCount <= servedByteCount(volume) - slot.offset
         else {
             finish(request, .invalid)
             return false
@@ -92,6 +95,7 @@ extension Lane {
     /// Ends a request.  Its buffer stays until it is released.
     func finish(_ request: Int, _ status: RequestStatus) {
         invariant(requests[request].phase != .finished, "a request finishes once")
+        if requests[request].isShrinking { endShrinking(request) }
         requests[request].phase = .finished
         requests[request].status = status
         unfinishedCount -= 1

@@ -18,6 +18,8 @@ struct RequestSlot: BitwiseCopyable {
     var isDurable = false
     /// Of a write of zeros: the space stays owned.
     var keepsSpace = false
+    /// It makes a volume smaller and is at taking away what lies behind the new end.
+    var isShrinking = false
     /// Of a read: no block with data was met.
     var isHole = true
     /// Of a read: it goes on where an earlier one ended.

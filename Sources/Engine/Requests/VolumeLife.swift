@@ -32,13 +32,15 @@ extension Lane {
         take(WaitingStep(request: request, step: .create(row)))
     }
 
-    /// Gives a volume another size.  What lies behind a smaller size was trimmed before.
+    /// Gives a volume another size.  What lies behind a smaller one reads as zeros ever after.
     package func resizeVolume(_ volume: VolumeSlot, byteCount: UInt64, context: UInt64) {
         let request = begin(.resizeVolume, volume, offset: 0, byteCount: 0, context: context)
         guard isChangeable(request) else { return }
-        guard isLive(volume), byteCount <= Geometry.volumeByteCountMax else {
-            return finish(request, .invalid)
-        }
+        let slot = Int(volume.rawValue)
+        guard isLive(volume), byteCount <= Geometry.volumeByteCountMax,
+            volumes[slot].admittedByteCount == .max
+        else { return finish(request, .invalid) }
+        if byteCount < volumes[slot].byteCount { return beginShrinking(request, to: byteCount) }
         take(WaitingStep(request: request, step: .resize(byteCount: byteCount)))
     }
 
@@ -55,7 +57,7 @@ extension Lane {
         Int(volume.rawValue) < volumeCount && volumes[Int(volume.rawValue)].life == .live
     }
 
-    private func take(_ step: WaitingStep) {
+    func take(_ step: WaitingStep) {
         waitingSteps.append(step)
         takeWaitingSteps()
     }
@@ -92,6 +94,7 @@ extension Lane {
             let payload = controlPayload(row)
             guard makeRoomForControl(payload.count) else { return false }
             appendControl(.resizeVolume, volume: row.identifier, payload: payload)
+            if requests[waiting.request].isShrinking { endShrinking(waiting.request) }
             volumes[slot].byteCount = byteCount
             noteVolumeChanged(slot)
         case .destroy:

@@ -49,6 +49,8 @@ package enum Probe: Int, Sendable, CaseIterable {
     case excusedError
     case fencedRestart
     case goodCopyDroppedUnknowing
+    case volumeShrunkUnderWrites
+    case lateWriteRefused
 }
 
 /// How often each probe was met.

@@ -11,9 +11,7 @@ struct SimulatedVolume {
     /// What the administrator wants of it, once nothing is in flight.
     enum Plan {
         case grow(to: UInt64)
-        /// Trims what goes, then gives it the smaller size.
         case shrink(to: UInt64)
-        case resize(to: UInt64)
         case destroy
     }
 
@@ -25,6 +23,8 @@ struct SimulatedVolume {
     var plan: Plan?
     /// Of the plan: a step was asked for and is not answered.
     var isPlanUnderWay = false
+    /// A payload for a range behind the end that the volume is getting.
+    var latePayload: LatePayload?
     var pattern: AddressPattern
     var outstandingCount = 0
     /// Stretches that are still to be read after a crash, last first.
@@ -47,6 +47,10 @@ struct OutstandingRequest {
         case finalRead(ReadBound)
         case create
         case resize(order: UInt64)
+        /// Its end is taken away by request `trim` of the model, in one step with the size.
+        case shrink(order: UInt64, trim: UInt64)
+        /// A write behind the end that the volume is getting.
+        case lateWrite(order: UInt64)
         case destroy
         case shutDown
     }
@@ -59,13 +63,21 @@ struct OutstandingRequest {
     var isDurable = false
     var isTrim = false
 
+    var isLate: Bool { if case .lateWrite = kind { true } else { false } }
+
     /// Whether it changes a volume or the set of volumes.
     var isControl: Bool {
         switch kind {
-        case .create, .resize, .destroy: true
+        case .create, .resize, .shrink, .destroy: true
         default: false
         }
     }
+}
+
+/// Memory of a lane for a write whose client is slow.
+struct LatePayload {
+    var payload: Payload
+    var range: Range<UInt64>
 }
 
 /// A reply whose data a client still reads.

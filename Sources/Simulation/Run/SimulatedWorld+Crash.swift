@@ -99,6 +99,7 @@ extension SimulatedWorld {
             volumes[index].isVerifying = false
             volumes[index].plan = nil
             volumes[index].isPlanUnderWay = false
+            volumes[index].latePayload = nil
         }
     }
 

@@ -218,7 +218,7 @@ extension SimulatedWorld {
         case .change:
             return isFenced || finished.status == .mediaError && hasBadEdge(request, atlas)
         case .extents, .promote: return false
-        case .flush, .create, .resize, .destroy, .shutDown: return isFenced
+        case .flush, .create, .resize, .shrink, .lateWrite, .destroy, .shutDown: return isFenced
         }
     }
 
@@ -246,11 +246,11 @@ extension SimulatedWorld {
             }
         case .change(let order):
             // A lane that is fenced may have it in its log: it is there after a restart, or not.
-            guard !lanes[lane].isReadOnly else { return endPlanStep(index, isDone: false) }
+            guard !lanes[lane].isReadOnly else { return }
             model.refuse(order)
-            endPlanStep(index, isDone: false)
             rereadDoubtful(index)
-        case .resize, .destroy: endPlanStep(index, isDone: false)
+        case .lateWrite(let order): model.refuse(order, leavesNothing: true)
+        case .resize, .shrink, .destroy: endPlanStep(index)
         case .flush, .promote, .create, .shutDown: break
         }
         journal.met(.excusedError)

@@ -180,6 +180,7 @@ extension SimulatedWorld {
         }
         for index in volumes.indices {
             volumes[index].isPlanUnderWay = false
+            volumes[index].latePayload = nil
             volumes[index].isVerifying = false
         }
         isStopping = false

@@ -21,6 +21,7 @@ extension SimulatedWorld {
         case .done: done(finished, request, lane: lane)
         case .noSpace: refused(request, finished.context)
         case .shuttingDown where isStopping: turnedAway(request)
+        case .invalid where request.isLate: refusedLate(request)
         case .mediaError where isExcused(finished, request, lane: lane),
             .readOnly where isExcused(finished, request, lane: lane),
             .invalid where isExcused(finished, request, lane: lane):
@@ -77,22 +78,31 @@ extension SimulatedWorld {
         case .change(let order):
             model.acknowledge(order)
             if request.isDurable { considerCrashAfterFlush() }
-            endPlanStep(index, isDone: true)
         case .flush(let bound):
             model.flushed(bound)
             considerCrashAfterFlush()
         case .promote, .shutDown: break
         case .create: created(index)
         case .resize(let order):
-            journal.met(
-                volumes[index].model.byteCount < request.byteCount ? .volumeGrown : .volumeShrunk
-            )
+            journal.met(.volumeGrown)
             model.acknowledge(order)
-            endPlanStep(index, isDone: true)
+            endPlanStep(index)
+        case .shrink(let order, let trim):
+            journal.met(.volumeShrunk)
+            model.acknowledge(trim)
+            model.acknowledge(order)
+            endPlanStep(index)
+            considerCrashAfterFlush()
+        case .lateWrite:
+            journal.report(
+                .replyRules,
+                "volume \(model.number): a write from byte \(request.offset) on is done while the "
+                    + "volume loses it"
+            )
         case .destroy:
             volumes[index].life = .gone
             journal.met(.volumeDestroyed)
-            endPlanStep(index, isDone: true)
+            endPlanStep(index)
         }
     }
 
@@ -155,13 +165,18 @@ extension SimulatedWorld {
         switch request.kind {
         case .change(let order), .resize(let order):
             volumes[index].model.refuse(order, leavesNothing: true)
+        case .lateWrite(let order):
+            volumes[index].model.refuse(order, leavesNothing: true)
+        case .shrink(let order, let trim):
+            volumes[index].model.refuse(order, leavesNothing: true)
+            volumes[index].model.refuse(trim, leavesNothing: true)
         case .create: volumes[index].life = .gone
         case .destroy: volumes[index].life = .live
         case .read(let bound), .extents(let bound), .finalRead(let bound):
             volumes[index].model.endRead(bound)
         case .flush, .promote, .verify, .shutDown: break
         }
-        endPlanStep(index, isDone: false)
+        if request.isControl { endPlanStep(index) }
     }
 
     // MARK: No space
@@ -178,12 +193,11 @@ extension SimulatedWorld {
             let needed = Int(request.byteCount / 4096) + 2
             if contextWhenFull <= context { checkFullness(needed, request) }
             volumes[index].model.refuse(order)
-            endPlanStep(index, isDone: false)
             journal.met(.noSpaceReply)
             rereadDoubtful(index)
         case .resize(let order):
             volumes[index].model.refuse(order)
-            endPlanStep(index, isDone: false)
+            endPlanStep(index)
         case .create: volumes[index].life = .gone
         default:
             journal.report(.errorHasReason, "\(request.kind) is answered with noSpace")

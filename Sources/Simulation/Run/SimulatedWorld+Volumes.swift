@@ -70,16 +70,18 @@ extension SimulatedWorld {
     /// Goes on with plans whose volume has nothing in flight.
     func progressPlans() {
         for index in volumes.indices {
+            progressLatePayload(index)
             guard let plan = volumes[index].plan, volumes[index].life == .live,
-                !volumes[index].isVerifying, volumes[index].outstandingCount == 0,
-                !volumes[index].isPlanUnderWay
+                !volumes[index].isVerifying, !volumes[index].isPlanUnderWay
             else { continue }
+            // What is in flight when a volume gets smaller comes before that.
+            if case .shrink = plan {} else if volumes[index].outstandingCount > 0 { continue }
             let lane = lanes[volumes[index].lane]
             guard lane.admits(.resizeVolume, byteCount: 0) else { continue }
             volumes[index].isPlanUnderWay = true
             switch plan {
-            case .grow(let size), .resize(let size): resize(index, to: size, lane)
-            case .shrink(let size): trimTail(index, from: size, lane)
+            case .grow(let size): resize(index, to: size, lane)
+            case .shrink(let size): shrink(index, to: size, lane)
             case .destroy:
                 volumes[index].life = .destroying
                 let context = note(.destroy, index, 0..<0)
@@ -94,32 +96,10 @@ extension SimulatedWorld {
         lane.resizeVolume(volumes[index].slot, byteCount: size, context: context)
     }
 
-    private func trimTail(_ index: Int, from size: UInt64, _ lane: Lane) {
-        let end = volumes[index].model.byteCount
-        let order = volumes[index].model.beginTrim(
-            offset: size,
-            byteCount: end - size,
-            isDurable: false
-        )
-        let context = note(.change(order: order), index, size..<end)
-        outstanding[context]?.isTrim = true
-        lane.trim(
-            volumes[index].slot,
-            offset: size,
-            byteCount: end - size,
-            isDurable: false,
-            context: context
-        )
-    }
-
     /// A step of a plan was answered.
-    func endPlanStep(_ index: Int, isDone: Bool) {
+    func endPlanStep(_ index: Int) {
         guard volumes[index].isPlanUnderWay else { return }
         volumes[index].isPlanUnderWay = false
-        if isDone, case .shrink(let size) = volumes[index].plan {
-            volumes[index].plan = .resize(to: size)
-        } else {
-            volumes[index].plan = nil
-        }
+        volumes[index].plan = nil
     }
 }
