@@ -43,6 +43,7 @@ extension Catalogue {
             }
             try writer.forgetVolumes(of: image)
             try EventTable.append(image.events, to: database)
+            try writer.writeScrubs(of: image)
         }
     }
 
@@ -140,6 +141,12 @@ private struct ImageWriter {
 
     private func numbers(of key: LeafKey) -> [Int64] {
         [stored(key.tree.rawValue), stored(key.index)]
+    }
+
+    func writeScrubs(of image: CheckpointImage) throws {
+        for row in image.scrubs {
+            try run("INSERT OR REPLACE INTO settings VALUES (?, ?)", [row.key, row.text])
+        }
     }
 
     func forgetVolumes(of image: CheckpointImage) throws {

@@ -224,6 +224,14 @@ enum CatalogueReading {
         }
     }
 
+    /// How far scrubs have come; rows that cannot be read are left out.
+    static func scrubs(in database: Database, path: String) throws -> [ScrubRow] {
+        try rows(of: "settings", columns: "key, value", in: database, path: path) {
+            row throws(CatalogueError) in
+            ScrubRow(key: try row.text(0), text: try row.text(1))
+        }.compactMap(\.self)
+    }
+
     /// The keys of all leaves in order.  Reads the index of the table alone, no blob.
     static func leafKeys(in database: Database, path: String) throws -> [LeafKey] {
         var keys: [LeafKey] = []
@@ -262,7 +270,8 @@ extension Catalogue {
                 trees: try CatalogueReading.trees(in: database, path: path),
                 segments: try CatalogueReading.segments(in: database, path: path),
                 positions: try CatalogueReading.positions(in: database, path: path),
-                leafKeys: try CatalogueReading.leafKeys(in: database, path: path)
+                leafKeys: try CatalogueReading.leafKeys(in: database, path: path),
+                scrubs: try CatalogueReading.scrubs(in: database, path: path)
             )
         }
     }

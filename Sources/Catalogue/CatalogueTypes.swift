@@ -137,6 +137,8 @@ package struct CheckpointImage: Sendable {
     package var forgottenVolumes: [VolumeIdentifier] = []
     /// Findings for admins, oldest first.
     package var events: [EventRow] = []
+    /// How far the lane's scrubs have come, of those that went on.
+    package var scrubs: [ScrubRow] = []
     package init(position: LanePosition) { self.position = position }
 }
 
@@ -162,13 +164,15 @@ package struct CatalogueContents: Sendable {
     package var segments: [SegmentRow]
     package var positions: [LanePosition]
     package var leafKeys: [LeafKey]
+    package var scrubs: [ScrubRow]
     package init(
         incarnation: UInt32,
         volumes: [VolumeRow],
         trees: [TreeRow],
         segments: [SegmentRow],
         positions: [LanePosition],
-        leafKeys: [LeafKey]
+        leafKeys: [LeafKey],
+        scrubs: [ScrubRow] = []
     ) {
         self.incarnation = incarnation
         self.volumes = volumes
@@ -176,6 +180,7 @@ package struct CatalogueContents: Sendable {
         self.segments = segments
         self.positions = positions
         self.leafKeys = leafKeys
+        self.scrubs = scrubs
     }
 }
 

@@ -56,6 +56,13 @@ package enum Mutant: String, CaseIterable, Sendable {
     case poisonWaitsForRoom
     case shrinkAdmitsLateWrites
     case shrinkKeepsTail
+    case scrubSkipsSecondCopy
+    case scrubSkipsLeaves
+    case scrubGivesUpGoodCopy
+    case scrubPoisonsUnlooked
+    case scrubForgetsProgress
+    case scrubLeavesBadCopy
+    case recountMissesChanges
 
     #if MUTANTS
         /// Set once, before any lane is made.

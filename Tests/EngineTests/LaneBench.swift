@@ -180,6 +180,11 @@ final class LaneBench: RecoverySource {
         }
     }
 
+    /// Answers what the lane has asked of the catalogue.
+    func answerCatalogue() {
+        while let request = lane.nextCatalogueRequest() { lane.answer(serve(request)) }
+    }
+
     private func serve(_ request: CatalogueRequest) -> CatalogueAnswer {
         switch request {
         case .load(let key):
@@ -206,6 +211,10 @@ final class LaneBench: RecoverySource {
         }
         contents.volumes.removeAll { image.forgottenVolumes.contains($0.identifier) }
         contents.positions = [image.position]
+        for row in image.scrubs {
+            contents.scrubs.removeAll { $0.key == row.key }
+            contents.scrubs.append(row)
+        }
     }
 
     // MARK: Requests, each worked to its end

@@ -16,7 +16,7 @@ package struct IsothermCommand: ParsableCommand {
         version: "isotherm 0.1.0",
         subcommands: [
             PoolCommand.self, VolumeCommand.self, ServeCommand.self, StatusCommand.self,
-            HeatCommand.self, ExplainCommand.self, InspectCommand.self,
+            HeatCommand.self, ExplainCommand.self, CheckCommand.self, InspectCommand.self,
         ]
     )
 

@@ -7,8 +7,10 @@ internal import Units
 struct PoolCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pool",
-        abstract: "Make, list, show and destroy pools.",
-        subcommands: [Create.self, List.self, Status.self, Destroy.self]
+        abstract: "Make, list, show, scrub and destroy pools.",
+        subcommands: [
+            Create.self, List.self, Status.self, ScrubCommand.self, Destroy.self,
+        ]
     )
 
     struct Create: ParsableCommand {

@@ -1,4 +1,5 @@
 internal import Catalogue
+internal import Engine
 internal import Format
 internal import Units
 
@@ -30,12 +31,14 @@ final class CatalogueView: ControlService {
     /// Whether the catalogue alone can answer.
     static func answers(_ request: ControlRequest) -> Bool {
         ["pool.status", "volume.list"].contains(request.command)
+            || (request.command == "pool.scrub" && request.arguments["action"]?.string == "status")
     }
 
     func answer(_ request: ControlRequest) throws(ControlError) -> JSONValue {
         switch request.command {
         case "pool.status": return document("pool.status", [status]).json
         case "volume.list": return document("volume.list", volumes).json
+        case "pool.scrub": return document("pool.scrub", scrubs).json
         default: throw .unknownCommand(name: request.command)
         }
     }
@@ -65,6 +68,27 @@ final class CatalogueView: ControlService {
                 isModelled: isModelled
             ).json
         }
+    }
+
+    private var scrubs: [JSONValue] {
+        let roles = DeviceRole.allCases.filter { role in
+            catalogue.devices.contains { $0.role == role }
+        }
+        var lanes: [ScrubFigures] = []
+        for role in roles {
+            for index in 0..<catalogue.pool.laneCount {
+                let lane = LaneIndex(index)
+                let known = contents.scrubs.first { $0.lane == lane && $0.role == role }
+                lanes.append(ScrubFigures(row: known ?? ScrubRow(lane: lane, role: role)))
+            }
+        }
+        return ScrubReport(
+            lanes: lanes,
+            isOpen: false,
+            pool: directory.name,
+            isModelled: isModelled,
+            roles: roles
+        ).items
     }
 
     private var status: JSONValue {
@@ -103,6 +127,7 @@ final class CatalogueView: ControlService {
             )
         }
         figures.catalogueByteCount = FileSize.of(directory.cataloguePath)
+        figures.scrubs = scrubs
         return figures.json
     }
 }

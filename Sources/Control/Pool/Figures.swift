@@ -75,6 +75,8 @@ struct PoolFigures {
     /// By role; nil where the devices' own figures tell it.
     var usedSegmentCounts: [DeviceRole: UInt64]?
     var live: Live?
+    /// A tier each, as in `pool.scrub/1`.
+    var scrubs: [JSONValue] = []
 
     init(
         directory: PoolDirectory,
@@ -105,7 +107,7 @@ struct PoolFigures {
                 .list(reasons.map { ["text": .text($0.text), "action": .text($0.action)] })
             ),
             JSONField("space", space),
-            JSONField("devices", .list(devices.map(\.json))),
+            JSONField("devices", .list(devices.map(\.json))), JSONField("scrubs", .list(scrubs)),
         ]
         if let live {
             fields += [

@@ -135,11 +135,34 @@ final class OpenPool: Sendable {
             () throws(CatalogueError) in
             (try catalogue.beginIncarnation(), try catalogue.contents())
         }
+        let opening = opening(
+            catalogue,
+            contents,
+            incarnation: incarnation,
+            isPopulated: isPopulated
+        )
+        do throws(RecoveryError) {
+            return try opening.open(
+                from: DeviceSource(files: files, catalogue: catalogue),
+                now: Clock.now()
+            )
+        } catch {
+            throw .recovery(pool: catalogue.pool.name, finding: RecoveryText.of(error))
+        }
+    }
+
+    /// What the pool is opened from, under a number that nothing was written under.
+    static func opening(
+        _ catalogue: Catalogue,
+        _ contents: CatalogueContents,
+        incarnation: UInt32,
+        isPopulated: Bool
+    ) -> PoolOpening {
         var random = RandomSource()
         var configuration = LaneConfiguration()
         configuration.isPopulated = isPopulated
         let devices = catalogue.devices.sorted { $0.index < $1.index }
-        let opening = PoolOpening(
+        return PoolOpening(
             identifier: catalogue.pool.identifier,
             laneCount: Int(catalogue.pool.laneCount),
             devices: devices.map { device in
@@ -157,14 +180,6 @@ final class OpenPool: Sendable {
             randomSeed: random.next(),
             wallSeconds: WallClock.seconds
         )
-        do throws(RecoveryError) {
-            return try opening.open(
-                from: DeviceSource(files: files, catalogue: catalogue),
-                now: Clock.now()
-            )
-        } catch {
-            throw .recovery(pool: catalogue.pool.name, finding: RecoveryText.of(error))
-        }
     }
 
     private static func makeState(
@@ -261,7 +276,7 @@ final class JoinableThread: Sendable {
 }
 
 /// What recovery reads from: the devices themselves, and the catalogue.
-private struct DeviceSource: RecoverySource {
+struct DeviceSource: RecoverySource {
     let files: [DeviceFile]
     let catalogue: Catalogue
 

@@ -72,6 +72,26 @@ enum PoolDevices {
         return (files, mended)
     }
 
+    /// Opens every device of the pool for reading alone, in the order of their indexes; copies of a
+    /// superblock that do not agree stay as they are.
+    static func openToRead(
+        _ rows: [DeviceRow],
+        of pool: PoolRow
+    ) throws(ControlError) -> [DeviceFile] {
+        var files: [DeviceFile] = []
+        for row in rows.sorted(by: { $0.index < $1.index }) {
+            guard LocalFile.exists(row.path) else { throw .deviceMissing(path: row.path) }
+            do throws(DeviceError) {
+                files.append(try DeviceFile(path: row.path, access: .inspection))
+            } catch {
+                throw ControlError(error)
+            }
+            let choice = try SuperblockStore(files[files.count - 1]).choose()
+            try check(choice.superblock, row, pool, files[files.count - 1])
+        }
+        return files
+    }
+
     private static func check(
         _ superblock: Superblock,
         _ row: DeviceRow,

@@ -79,6 +79,7 @@ extension PoolService {
         }
         figures.catalogueByteCount = FileSize.of(directory.cataloguePath)
         figures.live = live(lanes.map(\.statistics))
+        figures.scrubs = try scrubItems()
         return figures.json
     }
 
@@ -113,6 +114,7 @@ extension PoolService {
                 JSONField("recordsAppendedAgainCount", .count(sum(\.recordsAppendedAgain))),
                 JSONField("refusedMoveCount", .count(sum(\.movesRefused))),
                 JSONField("poisonedBlockCount", .count(sum(\.blocksPoisoned))),
+                JSONField("scrubbedByteCount", bytes(\.blocksScrubbed)),
                 JSONField("noSpaceCount", .count(sum(\.noSpace))),
                 JSONField("throttledTurnCount", .count(sum(\.throttledTurns))),
             ],

@@ -176,6 +176,8 @@ package final class PoolService: ControlService {
         case "volume.create": return try createVolume(request)
         case "volume.resize": return try resizeVolume(request)
         case "volume.destroy": return try destroyVolume(request)
+        case "check": return document("check", [try check(request)]).json
+        case "pool.scrub": return document("pool.scrub", try scrub(request)).json
         case "heat": return document("heat", [try heat(request)]).json
         case "explain": return document("explain", [try explain(request)]).json
         default: throw .unknownCommand(name: request.command)

@@ -339,6 +339,13 @@ extension ControlError {
                 "a device of the pool '\(pool)' failed",
                 "see 'isotherm status'"
             )
+        case .checkDiffers(let pool, let count):
+            .init(
+                "check_differs",
+                .failed,
+                "the pool '\(pool)' has \(count) counts or references that are not as they must be",
+                "keep its devices and catalogue as they are, and ask for help"
+            )
         case .system(let what, let reason): .init("system", .failed, "\(what): \(reason)", "")
         case .catalogue(let description, let status): .init("catalogue", status, description, "")
         case .format(let place, let error): .init("format", .failed, "\(place): \(error.text)", "")

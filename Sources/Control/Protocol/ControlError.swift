@@ -70,6 +70,8 @@ package enum ControlError: Error, Equatable, Sendable {
     case noSpace(pool: String)
     case readOnly(pool: String)
     case deviceFailed(pool: String)
+    /// A recount found what is not as it must be.
+    case checkDiffers(pool: String, count: Int)
     case system(what: String, reason: String)
     case catalogue(description: String, status: ExitStatus)
     case format(place: String, error: FormatText)

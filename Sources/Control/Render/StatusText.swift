@@ -47,6 +47,7 @@ package struct StatusText: Sendable {
         text += line("space", space(item))
         if let hits = hits(item) { text += line("hits", hits) }
         if let moves = moves(item) { text += line("moves", moves) }
+        for scrub in item["scrubs"]?.items ?? [] { text += line("scrub", self.scrub(scrub)) }
         for export in item["uris"]?.items?.compactMap(\.string) ?? [] {
             text += line("export", PlainText.printable(export))
         }
@@ -79,6 +80,28 @@ package struct StatusText: Sendable {
             text += "   catalogue \(ByteCountText.short(catalogue))"
         }
         return text
+    }
+
+    /// How far a tier is read, what was found, and when it was read whole last.
+    private func scrub(_ item: JSONValue) -> String {
+        var text = "\(item["tier"]?.string ?? "-") \(item["state"]?.string ?? "-")"
+        if let ratio = item["progressRatio"]?.number { text += ", \(Column.percent(ratio)) read" }
+        if let live = item["liveByteCount"]?.unsigned { text += " of \(ByteCountText.short(live))" }
+        let names = [
+            ("damagedBlockCount", "damaged"), ("unreadableBlockCount", "unreadable"),
+            ("repairedBlockCount", "repaired"), ("poisonedBlockCount", "lost"),
+        ]
+        for part in ["", "last."] {
+            let found = names.compactMap { field, name in
+                item[path: part + field]?.unsigned.flatMap { $0 > 0 ? "\($0) \(name)" : nil }
+            }
+            if !found.isEmpty {
+                text += "; \(part.isEmpty ? "found" : "last pass found") "
+                text += found.joined(separator: ", ")
+            }
+        }
+        let last = item["lastCompleted"]?.string.map(PlainText.printable)
+        return text + (last.map { "; last full pass \($0)" } ?? "; no full pass yet")
     }
 
     private func hits(_ item: JSONValue) -> String? {

@@ -39,6 +39,8 @@ struct CheckpointState {
 /// What the lane awaits from the catalogue, in order.
 enum CatalogueAwait {
     case leaf(Int)
+    /// A leaf for a recount.
+    case recount
     case commit
 }
 
@@ -130,6 +132,7 @@ extension Lane {
         captureVolumes(&image)
         image.heat = evictedHeat
         evictedHeat.removeAll(keepingCapacity: true)
+        image.scrubs = takeScrubRows()
         image.events = events
         events.removeAll(keepingCapacity: true)
         checkpoint.image = image
@@ -395,10 +398,14 @@ extension Lane {
             endCheckpoint()
         case (.leaf(let slot), .failed(let reason)):
             failLoad(slot, reason)
+        case (.recount, .loaded(let leaf)):
+            completeRecountLoad(leaf)
+        case (.recount, .failed(let reason)):
+            failRecountLoad(reason)
         case (.commit, .failed(let reason)):
             catalogueIsGood = false
             fence("lane \(index.rawValue): the catalogue failed: \(reason)")
-        case (.leaf, .committed), (.commit, .loaded):
+        case (.leaf, .committed), (.recount, .committed), (.commit, .loaded):
             invariantFailed("the catalogue answers in order", file: #fileID, line: #line)
         }
     }

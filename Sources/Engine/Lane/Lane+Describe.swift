@@ -8,6 +8,7 @@ extension Lane {
             describeLog(), describeRequests(), describeMoves(), describeSegments(),
             "checkpoint \(checkpoint.phase)\(checkpoint.isWanted ? ", wanted" : ""), ends "
                 + "\(statistics.checkpoints), awaits \(catalogueAwaited.count)",
+            "scrubs \(scrubs.map { "\($0.phase) at \($0.nextLeaf) reads \($0.operationCount)" })",
             "shutdown \(shutdown.stage)\(isReadOnly ? ", read-only" : "")",
         ]
         return "lane \(index.rawValue): " + parts.joined(separator: "; ")

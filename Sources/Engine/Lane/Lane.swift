@@ -13,6 +13,7 @@ package import Units
 //     |  Requests  -> map looked up, data appended to the open host record            |
 //     |  Log       -> records closed, written, acknowledged in log order, flushed      |
 //     |  Moves     -> reclaim, demotion, promotion: one record of copies each          |
+//     |  Scrub     -> every copy read and verified, in slices, paced                   |
 //     |  Checkpoint-> changed leaves encoded in slices, committed, segments freed      |
 //     +-------------------------------------------------------------------------------+
 //            |                              |                               |
@@ -145,6 +146,18 @@ package final class Lane: @unchecked Sendable {
     /// Of each volume: the sequential streams that its hosts read lately.
     var scans: [SequentialDetector] = []
 
+    // Scrub: of flash, of disk
+    var scrubs = [Scrub(role: .flash), Scrub(role: .disk)]
+    let scrubArena: Arena
+    /// Requests when the scrub last looked, and until when hosts count as active since.
+    var scrubSawRequests: UInt64 = 0
+    var hostsActiveUntil = Instant(nanoseconds: 0)
+
+    // Recount beside hosts: the one under way, the last one, and loads of those given up
+    var recounting: LiveRecount?
+    var lastRecount: Recount?
+    var staleRecountCount = 0
+
     // Checkpoint and catalogue
     var checkpoint = CheckpointState()
     var catalogueOutbox: [CatalogueRequest] = []
@@ -211,6 +224,10 @@ package final class Lane: @unchecked Sendable {
             byteCount: 2 * Reclaim.sliceBlockCount * Geometry.blockByteCount,
             isPopulated: configuration.isPopulated
         )
+        scrubArena = Arena(
+            byteCount: 2 * Scrub.bufferBlockCount * Geometry.blockByteCount,
+            isPopulated: false
+        )
         flashReclaim = Reclaim(tier: .flash)
         diskReclaim = Reclaim(tier: .disk)
         policy = HeatPolicy()
@@ -246,6 +263,8 @@ package final class Lane: @unchecked Sendable {
         takeWaitingSteps()
         giveBackDestroyed()
         runReclaim()
+        runScrub()
+        runRecount()
         runMoves()
         retryStalled()
         runCheckpoint()
@@ -285,6 +304,9 @@ package final class Lane: @unchecked Sendable {
         case .record: completeRecord(owner, isGood: isGood)
         case .moveWrite: completeMoveWrite(owner, isGood: isGood)
         case .moveVerify: completeMoveVerify(owner, isGood: isGood)
+        case .scrub:
+            completeScrub(owner, slot, isGood: isGood)
+            endReading(Int(slot.segment))
         case .flush: completeFlush(slot, isGood: isGood)
         case .checkpointFlush: completeCheckpointFlush(slot, isGood: isGood)
         case .discard: break

@@ -36,6 +36,7 @@ package struct LaneConfiguration: Sendable {
     package var leavesEncodedPerTurn = 8
     /// Chunks demoted lately that the ghost list remembers: 1 GiB of them.
     package var ghostCount = 1 << 14
+    package var scrub = ScrubPace()
     /// Nanoseconds of one tick of heat.
     package var heatTick: UInt64 = 1_000_000_000
 

@@ -32,6 +32,10 @@ package struct LaneStatistics: Sendable {
     package var readsRepeated: UInt64 = 0
     /// Blocks that were right when they were asked for once more.
     package var readsHealed: UInt64 = 0
+    /// Blocks that the scrub read and verified, and those that a second look found as they were
+    /// not: changed meanwhile, or read right.
+    package var blocksScrubbed: UInt64 = 0
+    package var scrubDoubtsSettled: UInt64 = 0
     package var damagedStates: UInt64 = 0
     package var segmentsReclaimed: UInt64 = 0
     package var checkpoints: UInt64 = 0

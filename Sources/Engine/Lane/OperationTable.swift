@@ -19,6 +19,8 @@ struct OperationSlot: BitwiseCopyable {
         case moveVerify
         /// Reading the headers of a reclaimed segment.
         case scan
+        /// A read of the scrub; `owner` is the tier.
+        case scrub
         /// A flash flush for hosts.
         case flush
         /// A flush before a checkpoint is committed.
@@ -46,7 +48,7 @@ struct OperationSlot: BitwiseCopyable {
 
 /// What a lane asks a device for.
 package enum OperationPurpose: Sendable {
-    case hostRead, mergeRead, hostRecord, moveRead, moveRecord, verifyRead, scanRead
+    case hostRead, mergeRead, hostRecord, moveRead, moveRecord, verifyRead, scanRead, scrubRead
     case recordFlush, checkpointFlush, discard
 }
 
@@ -137,6 +139,7 @@ struct OperationTable {
         case .moveWrite: purpose = .moveRecord
         case .moveVerify: purpose = .verifyRead
         case .scan: purpose = .scanRead
+        case .scrub: purpose = .scrubRead
         case .flush: purpose = .recordFlush
         case .checkpointFlush: purpose = .checkpointFlush
         case .free, .discard: purpose = .discard

@@ -42,7 +42,7 @@ extension Lane {
             dropQueuedMoves()
             if openHostRecord >= 0 { closeHostRecord() }
             guard hostQueue.isEmpty, !hasMovesInFlight, !flashReclaim.isReading,
-                !diskReclaim.isReading, checkpoint.phase == .idle
+                !diskReclaim.isReading, !isScrubReading, checkpoint.phase == .idle
             else { return }
             shutdown.stage = .checkpointing
             shutdown.checkpointsBefore = statistics.checkpoints
@@ -108,6 +108,7 @@ extension Lane {
         consider(markDeadline)
         if !isReadOnly { considerRests(consider) }
         consider(checkpointDeadline)
+        consider(scrubDeadline)
         if !stalledWrites.isEmpty && admissionGate > now { consider(admissionGate) }
         return soonest
     }

@@ -252,6 +252,7 @@ extension Lane {
         let place = slot &* Geometry.blocksPerLeaf &+ block
         let old = leaves.states[place]
         leaves.states[place] = state
+        if recounting != nil { followChange(slot, from: old, to: state) }
         if state.flash.isPlace { retain(state.flash) }
         if state.disk.isPlace { retain(state.disk) }
         if old.flash.isPlace { release(old.flash) }

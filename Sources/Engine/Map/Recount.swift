@@ -7,56 +7,69 @@ internal import Units
 
 /// What a full recount of a lane found.
 package struct Recount: Sendable {
+    /// Differences that are told; of more, only how many.
+    private static var differenceCountMax: Int { 100 }
+
     /// Blocks that volumes of the lane own, destroyed ones included.
     package var ownedBlockCount = 0
-    /// Where a count that is kept is not what was counted, in words.
-    package var differences: [String] = []
+    /// References to blocks of flash and of disk.
+    package var flashBlockCount = 0
+    package var diskBlockCount = 0
+    package var poisonedBlockCount = 0
+    package var leafCount = 0
+    package var volumeCount = 0
+    /// Segments in use whose counts were compared.
+    package var segmentCount = 0
+    /// What is not as it must be, in words; the first ones.
+    package private(set) var differences: [String] = []
+    package private(set) var differenceCount = 0
+
+    package init() {}
+
+    package mutating func add(_ difference: String) {
+        differenceCount += 1
+        if differences.count < Self.differenceCountMax { differences.append(difference) }
+    }
+
+    /// Takes in what another lane found.
+    package mutating func add(_ other: Recount) {
+        ownedBlockCount += other.ownedBlockCount
+        flashBlockCount += other.flashBlockCount
+        diskBlockCount += other.diskBlockCount
+        poisonedBlockCount += other.poisonedBlockCount
+        leafCount += other.leafCount
+        volumeCount += other.volumeCount
+        segmentCount += other.segmentCount
+        let room = max(0, Self.differenceCountMax - differences.count)
+        differences.append(contentsOf: other.differences.prefix(room))
+        differenceCount += other.differenceCount
+    }
 }
 
 extension Lane {
-    /// Counts everything that the lane's leaves say.  Costs a walk of all leaves: for tests.
+    /// Counts everything that the lane's leaves say, in one go: for a lane that does not serve.
     ///
     /// - Parameter stored: gives a leaf as the last committed checkpoint left it.
     package func recount(stored: (LeafKey) -> [UInt8]) -> Recount {
-        var result = Recount()
-        var live = [Int](repeating: 0, count: pool.segments.count)
+        var tally = Tally(pool)
         for volume in 0..<volumeCount where volumes[volume].life != .free {
-            let owned = recount(volume, &live, &result.differences, stored: stored)
-            result.ownedBlockCount += owned
-            if UInt64(owned) != volumes[volume].ownedBlockCount {
-                result.differences.append(
-                    "volume \(volumes[volume].identifier) owns \(owned) blocks, "
-                        + "\(volumes[volume].ownedBlockCount) are kept"
-                )
-            }
+            let owned = recount(volume, &tally, stored: stored)
+            compareOwned(volume, owned, &tally)
         }
-        for segment in 0..<pool.segments.count {
-            let state = pool.segments[segment]
-            let isOurs = state.use != .free && state.lane == index
-            let kept = isOurs ? Int(state.liveBlockCount) : 0
-            guard live[segment] != kept else { continue }
-            result.differences.append(
-                "segment \(segment), \(isOurs ? "\(state.use)" : "not of this lane"), has "
-                    + "\(live[segment]) live blocks, \(kept) are kept"
-            )
-        }
-        return result
+        compareSegments(&tally)
+        return tally.result
     }
 
     private func recount(
         _ volume: Int,
-        _ live: inout [Int],
-        _ differences: inout [String],
+        _ tally: inout Tally,
         stored: (LeafKey) -> [UInt8]
     ) -> Int {
         var owned = 0
         for slot in 0..<leaves.count {
             let entry = leaves.entries[slot]
             guard entry.state == .ready, entry.volume == UInt32(volume) else { continue }
-            let first = slot * Geometry.blocksPerLeaf
-            for block in first..<(first + Geometry.blocksPerLeaf) {
-                owned += count(leaves.states[block], &live)
-            }
+            owned += count(leafIn: slot, &tally)
         }
         var next = presence[volume].next(from: 0)
         while let leaf = next {
@@ -66,35 +79,81 @@ extension Lane {
             {
                 continue
             }
-            let key = leafKey(volume, leaf)
-            guard let states = decode(stored(key), key) else {
-                differences.append("leaf \(leaf) of tree \(key.tree.rawValue) is damaged")
-                continue
-            }
-            for state in states { owned += count(state, &live) }
+            owned += count(stored(leafKey(volume, leaf)), volume, leaf, &tally)
         }
         return owned
     }
 
-    /// Counts one block's references; 1 when it owns space.
-    private func count(_ state: BlockState, _ live: inout [Int]) -> Int {
-        if state.flash.isPlace { live[pool.slot(of: state.flash)] += 1 }
-        if state.disk.isPlace { live[pool.slot(of: state.disk)] += 1 }
-        return state.isCharged ? 1 : 0
+    /// Counts a leaf in memory; gives how many of its blocks own space.
+    func count(leafIn slot: Int, _ tally: inout Tally) -> Int {
+        let first = slot * Geometry.blocksPerLeaf
+        var owned = 0
+        tally.countLeaf()
+        for block in first..<(first + Geometry.blocksPerLeaf) {
+            owned += tally.add(leaves.states[block])
+        }
+        return owned
     }
 
-    private func decode(_ bytes: [UInt8], _ key: LeafKey) -> [BlockState]? {
+    /// Counts a leaf as the catalogue holds it.
+    func count(_ bytes: [UInt8], _ volume: Int, _ leaf: UInt64, _ tally: inout Tally) -> Int {
+        let key = leafKey(volume, leaf)
+        tally.countLeaf()
+        guard let states = decode(bytes, key, of: volume) else {
+            tally.note("leaf \(leaf) of tree \(key.tree.rawValue) is damaged")
+            return 0
+        }
+        var owned = 0
+        for state in states { owned += tally.add(state) }
+        return owned
+    }
+
+    func compareOwned(_ volume: Int, _ owned: Int, _ tally: inout Tally) {
+        tally.countVolume()
+        let kept = volumes[volume].ownedBlockCount
+        guard UInt64(owned) != kept else { return }
+        tally.note("volume \(volumes[volume].identifier) owns \(owned) blocks, \(kept) are kept")
+    }
+
+    /// Compares the counts of the lane's segments; no other lane's are looked at.
+    func compareSegments(_ tally: inout Tally) {
+        var isOurs = [Bool](repeating: false, count: pool.segments.count)
+        let open = [host.segment, mature.segment, cold.segment].filter { $0 >= 0 }
+        for segment in sealedSegments[0] + sealedSegments[1] + open {
+            isOurs[segment] = true
+            tally.countSegment()
+            let kept = pool.segments[segment].liveBlockCount
+            guard tally.live[segment] != kept else { continue }
+            tally.note(
+                "\(describe(segment: segment)) has \(tally.live[segment]) live blocks, "
+                    + "\(kept) are kept"
+            )
+        }
+        for segment in 0..<pool.segments.count where !isOurs[segment] && tally.live[segment] > 0 {
+            tally.note(
+                "\(describe(segment: segment)) is not in use by the lane, and "
+                    + "\(tally.live[segment]) blocks lie in it"
+            )
+        }
+    }
+
+    private func describe(segment: Int) -> String {
+        let address = pool.address(of: segment)
+        return "segment \(address.index.rawValue) of device \(address.device.rawValue)"
+    }
+
+    private func decode(_ bytes: [UInt8], _ key: LeafKey, of volume: Int) -> [BlockState]? {
         var states = [BlockState](repeating: .absent, count: Geometry.blocksPerLeaf)
         do throws(FormatError) {
             var span = states.mutableSpan
             // The bytes of bytes have no padding between them.
-            _ = try unsafe LeafFormat.decode(
+            let writers = try unsafe LeafFormat.decode(
                 bytes.span.bytes,
                 tree: key.tree,
                 index: key.index,
                 into: &span
             )
-            return states
+            return writers == [volumes[volume].identifier] ? states : nil
         } catch {
             return nil
         }

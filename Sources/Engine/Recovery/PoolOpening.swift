@@ -107,6 +107,7 @@ package struct PoolOpening {
         for key in contents.leafKeys {
             if let slot = slots[key.tree] { lane.presence[slot].insert(key.index) }
         }
+        lane.openScrubs(contents.scrubs)
         return lane
     }
 

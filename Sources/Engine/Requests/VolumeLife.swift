@@ -177,7 +177,12 @@ extension Lane {
 
     /// The next leaf of the volume that is in the catalogue or in memory; nil when all were given.
     func nextLeafToGive(_ volume: Int) -> UInt64? {
-        let from = volumes[volume].nextLeaf
+        nextLeaf(of: volume, from: volumes[volume].nextLeaf)
+    }
+
+    /// The lowest leaf, not below `from`, that is in the catalogue or in memory; nil when there is
+    /// none.
+    func nextLeaf(of volume: Int, from: UInt64) -> UInt64? {
         var next = presence[volume].next(from: from)
         for slot in 0..<leaves.count {
             let entry = leaves.entries[slot]

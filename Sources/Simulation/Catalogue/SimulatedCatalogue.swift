@@ -117,6 +117,7 @@ package struct CatalogueTables: Sendable {
     private var trees: [TreeIdentifier: TreeRow] = [:]
     private var segments: [SegmentAddress: SegmentRow] = [:]
     private var positions: [LaneIndex: LanePosition] = [:]
+    private var scrubs: [String: ScrubRow] = [:]
     /// Rows of all checkpoints, oldest first.
     package private(set) var events: [EventRow] = []
 
@@ -136,6 +137,7 @@ package struct CatalogueTables: Sendable {
         for row in image.trees { trees[row.identifier] = row }
         for identifier in image.forgottenVolumes { forget(identifier) }
         events.append(contentsOf: image.events)
+        for row in image.scrubs { scrubs[row.key] = ScrubRow(key: row.key, text: row.text) }
     }
 
     private mutating func forget(_ identifier: VolumeIdentifier) {
@@ -153,6 +155,8 @@ package struct CatalogueTables: Sendable {
 
     package var segmentRows: [SegmentRow] { segments.values.sorted { $0.address < $1.address } }
 
+    package var scrubRows: [ScrubRow] { scrubs.keys.sorted().compactMap { scrubs[$0] } }
+
     private var sortedTrees: [TreeRow] { trees.values.sorted { $0.identifier < $1.identifier } }
 
     /// What the engine gets to open a pool.
@@ -163,7 +167,8 @@ package struct CatalogueTables: Sendable {
             trees: sortedTrees,
             segments: segmentRows,
             positions: positions.values.sorted { $0.lane < $1.lane },
-            leafKeys: leafKeys
+            leafKeys: leafKeys,
+            scrubs: scrubRows
         )
     }
 }

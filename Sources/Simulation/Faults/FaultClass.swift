@@ -29,6 +29,7 @@ package enum FaultSite: Int, Sendable, CaseIterable {
     /// What a move wrote to disk, read back.
     case verifyRead
     case flashScan, diskScan
+    case flashScrub, diskScrub
     case hostRecordWrite
     /// The write that opens a segment, of whichever stream.
     case segmentHeaderWrite

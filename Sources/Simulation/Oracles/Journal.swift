@@ -20,6 +20,8 @@ package enum Oracle: String, Sendable, CaseIterable {
     case recovers = "O10"
     /// Everything comes to an end.
     case liveness = "O12"
+    /// A scrub finds all damage and none that is not there, and goes on where it was.
+    case scrub = "scrub"
     /// No data is given up before what replaces it is durable.
     case deviceOrder = "O13"
     /// A process that was killed lost nothing that it had acknowledged.

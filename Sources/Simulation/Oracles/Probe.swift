@@ -51,6 +51,14 @@ package enum Probe: Int, Sendable, CaseIterable {
     case goodCopyDroppedUnknowing
     case volumeShrunkUnderWrites
     case lateWriteRefused
+    case recountedBesideHosts
+    case scrubOrdered
+    case scrubPassEnded
+    case scrubResumed
+    case scrubRepaired
+    case scrubPoisoned
+    case scrubDoubtSettled
+    case rotOverwritten
 }
 
 /// How often each probe was met.

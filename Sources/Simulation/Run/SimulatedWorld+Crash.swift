@@ -156,6 +156,7 @@ extension SimulatedWorld {
             pool = opened.pool
             lanes = opened.lanes
             journal.trace("opened: \(opened.report)")
+            compareScrubs(with: contents.scrubs)
             return true
         } catch {
             journal.report(.recovers, "the pool does not open: \(error)")

@@ -43,6 +43,7 @@ extension SimulatedWorld {
         case .moveRecord: return onFlash ? .matureWrite : .coldWrite
         case .verifyRead: return .verifyRead
         case .scanRead: return onFlash ? .flashScan : .diskScan
+        case .scrubRead: return onFlash ? .flashScrub : .diskScrub
         case .recordFlush: return .recordFlush
         case .checkpointFlush: return onFlash ? .flashCheckpointFlush : .diskCheckpointFlush
         case .discard: return nil

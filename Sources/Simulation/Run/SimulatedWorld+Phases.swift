@@ -39,8 +39,10 @@ extension SimulatedWorld {
         readAll()
         converge("all volumes are read back") { self.isQuiet }
         checkSpace()
+        if atlas == nil, crashes.isOne(in: 4) { findRot() }
         switch crashes.below(3) {
-        case 0: stopAndStart(isLoadedMeanwhile: false)
+        // What is lost cannot be read back after another start.
+        case 0 where !rot.isAnywhere: stopAndStart(isLoadedMeanwhile: false)
         case 1: destroyAll()
         default: break
         }
@@ -142,11 +144,20 @@ extension SimulatedWorld {
     /// Stops the engine as a terminal signal does, at times under load, starts it, and reads
     /// everything again.
     private func stopAndStart(isLoadedMeanwhile: Bool) {
-        guard journal.isEmpty, let volume = volumes.indices.first else { return }
+        guard stop(isLoadedMeanwhile: isLoadedMeanwhile) else { return }
+        if isFenced { crash() } else { restartAfterStop() }
+        converge("the volumes are served again") { self.isQuiet }
+        readAll()
+        converge("all volumes are read back") { self.isQuiet }
+    }
+
+    /// Stops the engine; false when it did not come to that.
+    func stop(isLoadedMeanwhile: Bool) -> Bool {
+        guard journal.isEmpty, let volume = volumes.indices.first else { return false }
         converge("the lanes have room for a request") {
             self.lanes.allSatisfy { $0.admits(.shutDown, byteCount: 0) }
         }
-        guard journal.isEmpty else { return }
+        guard journal.isEmpty else { return false }
         isStopping = true
         for lane in lanes {
             let context = note(.shutDown, volume, 0..<0)
@@ -161,16 +172,13 @@ extension SimulatedWorld {
             self.outstanding.isEmpty && self.held.allSatisfy { $0 == nil }
         }
         // A crash may have come between.
-        guard journal.isEmpty, isStopping else { return }
+        guard journal.isEmpty, isStopping else { return false }
         journal.met(isLoadedMeanwhile ? .shutDownUnderLoad : .shutDownCleanly)
-        if isFenced { crash() } else { restartAfterStop() }
-        converge("the volumes are served again") { self.isQuiet }
-        readAll()
-        converge("all volumes are read back") { self.isQuiet }
+        return true
     }
 
     /// The process has ended: what it answered must be there, even if the power goes at once.
-    private func restartAfterStop() {
+    func restartAfterStop() {
         events.removeAll()
         lanes = []
         catalogue.crash()
@@ -205,6 +213,8 @@ extension SimulatedWorld {
             )
         }
         for lane in lanes { compareWithModels(lane) }
+        checkScrubs()
+        checkRecounts()
         journal.met(.recountedWhileServing)
     }
 

@@ -26,6 +26,7 @@ extension SimulatedWorld {
             .readOnly where isExcused(finished, request, lane: lane),
             .invalid where isExcused(finished, request, lane: lane):
             endExcused(request, lane: lane)
+        case .mediaError where isRotten(request): metRot(request)
         case .mediaError, .readOnly, .shuttingDown, .invalid:
             journal.report(
                 .errorHasReason,

@@ -15,6 +15,7 @@ extension SimulatedWorld {
         if !volumes.contains(where: { $0.life == .live || $0.life == .creating }) { createVolume() }
         var budget = 64
         while outstanding.count < parameters.depth, nextArrival <= now, budget > 0 {
+            if parameters.scrubOneIn > 0, workload.isOne(in: parameters.scrubOneIn) { orderScrub() }
             issueOne()
             budget -= 1
             let think = parameters.thinkNanoseconds
@@ -147,7 +148,7 @@ extension SimulatedWorld {
         )
     }
 
-    private func write(_ range: Range<UInt64>, to volume: Int) {
+    func write(_ range: Range<UInt64>, to volume: Int) {
         let byteCount = range.count
         guard byteCount > 0, mayChange(range, volume),
             admits(.write, volume, byteCount: byteCount)

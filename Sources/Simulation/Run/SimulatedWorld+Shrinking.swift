@@ -3,7 +3,7 @@ internal import IO
 internal import Units
 
 // A volume gets smaller while requests for it are in flight, and while a slow client is still
-// sending a payload for what goes.  Such a write comes too late, and what it brings must never show.
+// sending a payload for what goes.  Such a write comes too late: what it brings must never show.
 extension SimulatedWorld {
     func shrink(_ index: Int, to size: UInt64, _ lane: Lane) {
         let model = volumes[index].model

@@ -75,7 +75,7 @@ extension SimulatedWorld {
         )
     }
 
-    private func endVerificationIfDone(_ index: Int) {
+    func endVerificationIfDone(_ index: Int) {
         guard volumes[index].isVerifying, volumes[index].unverified.isEmpty,
             volumes[index].outstandingCount == 0
         else { return }

@@ -67,6 +67,9 @@ package final class SimulatedWorld {
     /// The workload issues requests.
     var isLoaded = false
 
+    /// Places on devices that were damaged behind the engine's back, and blocks that may be lost.
+    var rot = Rot()
+
     /// The lanes were told to stop: requests may be turned away.
     var isStopping = false
 

@@ -61,6 +61,8 @@ package struct SeedParameters: Sendable {
     /// In so many of 1000 cases a crash is followed by another within a few events.
     package var crashAgainPermille = 0
     package var crashModes: [CrashMode] = [.dropAll]
+    /// Before one request of so many somebody starts or pauses a scrub; zero for never.
+    package var scrubOneIn = 0
     package var commitNanoseconds: UInt64 = 2_000_000
     package var loadNanoseconds: UInt64 = 200_000
     package var slowOneIn = 0
@@ -82,6 +84,7 @@ package struct SeedParameters: Sendable {
         drawMix(&random)
         drawLoad(&random)
         drawCrashes(&random)
+        drawScrub(&random)
         drawFaults()
     }
 
@@ -204,6 +207,25 @@ package struct SeedParameters: Sendable {
         thinkNanoseconds = random.pick([0, 2_000, 20_000, 300_000])
         holdNanoseconds = random.pick([0, 0, 50_000, 1_000_000])
         batchNanoseconds = random.pick([0, 10_000, 100_000])
+    }
+
+    /// In half the seeds scrubs go as slowly as in a pool that people use: never, in this time.
+    private mutating func drawScrub(_ random: inout SimulationRandom) {
+        var pace = ScrubPace()
+        pace.flashIdleBlock = random.pick([0, 8_000, 100_000])
+        pace.diskIdleBlock = random.pick([0, 30_000, 100_000])
+        pace.flashBusyBlock = random.pick([8_000, 100_000])
+        pace.diskBusyBlock = random.pick([30_000, 400_000])
+        pace.hostPause = random.pick([100_000, 10_000_000])
+        pace.storeInterval = random.pick([1_000_000, 50_000_000])
+        let isEager = random.isOne(in: 2)
+        if isEager {
+            pace.flashPass = UInt64(random.number(in: 10...1000)) * 1_000_000
+            pace.diskPass = UInt64(random.number(in: 10...1000)) * 1_000_000
+            pace.delay = UInt64(random.number(in: 0...20)) * 1_000_000
+        }
+        configuration.scrub = pace
+        scrubOneIn = random.pick([0, 0, 0, 100])
     }
 
     private mutating func drawCrashes(_ random: inout SimulationRandom) {
