@@ -29,6 +29,7 @@ package enum Mutant: String, CaseIterable, Sendable {
     case replayIgnoresLimit
     case replayForgetsTrims
     case replayFreesEarly
+    case damagedHeaderHidesSegment
     case dirtyCopyDropped
     case overwriteKeepsCount
     case trimKeepsCharge

@@ -1,4 +1,4 @@
-internal import Units
+package import Units
 
 extension RecordHeader {
     /// Completes a header block whose entries are already in place; returns its checksum.
@@ -23,11 +23,11 @@ extension RecordHeader {
         block.store(0, in: Layout.reservedByte)
         block.store(tableByteCount, in: Layout.tableByteCount)
         block.store(incarnation, in: Layout.incarnation)
-        block.zero(in: Layout.reserved.range)
+        block.store(poolIdentifier ?? Self.noPool, in: Layout.poolIdentifier)
         return Preamble.seal(
             &block,
             magic: Self.magic,
-            version: Self.version,
+            version: version,
             from: Self.start(nonce)
         )
     }
@@ -38,11 +38,12 @@ extension RecordHeader {
             throw .truncated(structure: "record", needed: Self.byteCount, found: block.byteCount)
         }
         let block = block.extracting(0..<Self.byteCount)
+        let saysPool = block.load(Layout.version) != Self.versionWithoutPool
         try Preamble.check(
             block,
             structure: "record",
             magic: Self.magic,
-            version: Self.version,
+            version: saysPool ? Self.version : Self.versionWithoutPool,
             from: Self.start(nonce)
         )
         guard let stream = StreamKind(rawValue: block.load(Layout.stream)) else {
@@ -51,7 +52,8 @@ extension RecordHeader {
         guard block.load(Layout.flags) <= 1 else {
             throw Self.invalid("flags", block.load(Layout.flags))
         }
-        guard block.load(Layout.reservedByte) == 0, block.isZero(in: Layout.reserved.range) else {
+        let pool: PoolIdentifier = block.load(Layout.poolIdentifier)
+        guard block.load(Layout.reservedByte) == 0, saysPool || pool == Self.noPool else {
             throw Self.invalid("reserved", 1)
         }
         let table = block.load(Layout.tableByteCount)
@@ -75,9 +77,32 @@ extension RecordHeader {
             lane: LaneIndex(block.load(Layout.lane)),
             device: DeviceIndex(block.load(Layout.device)),
             tableByteCount: table,
-            incarnation: block.load(Layout.incarnation)
+            incarnation: block.load(Layout.incarnation),
+            poolIdentifier: saysPool ? pool : nil
         )
         isTail = block.load(Layout.flags) == 1
+    }
+
+    private static var versionWithoutPool: UInt16 { 1 }
+    /// What stands in a record of that version in the place of the pool.
+    fileprivate static var noPool: PoolIdentifier { PoolIdentifier(high: 0, low: 0) }
+
+    /// The version in which this header is written, and was.
+    package var version: UInt16 {
+        poolIdentifier == nil ? Self.versionWithoutPool : Self.version
+    }
+
+    /// A nonce with which the checksum of a header is right, whatever its bytes are.  A header and
+    /// its tail that imply the same one were written as one record of one segment.
+    package static func nonce(impliedBy block: RawSpan) -> UInt64 {
+        let block = block.extracting(0..<Self.byteCount)
+        return UInt64(
+            Checksum.start(
+                of: block,
+                skipping: Layout.checksum.offset,
+                checksum: block.load(Layout.checksum)
+            )
+        )
     }
 
     /// Where the checksum starts from: both halves of the segment's nonce.
@@ -87,5 +112,30 @@ extension RecordHeader {
 
     private static func invalid(_ field: StaticName, _ found: some BinaryInteger) -> FormatError {
         .field(structure: "record", field: field, found: UInt64(truncatingIfNeeded: found))
+    }
+}
+
+/// What a block says of itself if it is a record's header or tail, whole or torn: nothing of it is
+/// proven.  It stands in the block's first sector.
+package struct RecordClaim {
+    package var address: SegmentAddress
+    package var segmentSequence: UInt64
+    package var lane: LaneIndex
+    /// Nil when it says none.
+    package var poolIdentifier: PoolIdentifier?
+
+    /// Nil for a block that does not begin as a record does.
+    package init?(of block: RawSpan) {
+        guard block.byteCount >= RecordHeader.byteCount,
+            block.load(RecordHeader.Layout.magic) == RecordHeader.magic
+        else { return nil }
+        address = SegmentAddress(
+            device: DeviceIndex(block.load(RecordHeader.Layout.device)),
+            index: SegmentIndex(block.load(RecordHeader.Layout.segmentIndex))
+        )
+        segmentSequence = block.load(RecordHeader.Layout.segmentSequence)
+        lane = LaneIndex(block.load(RecordHeader.Layout.lane))
+        let pool: PoolIdentifier = block.load(RecordHeader.Layout.poolIdentifier)
+        poolIdentifier = pool == RecordHeader.noPool ? nil : pool
     }
 }

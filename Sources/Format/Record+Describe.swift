@@ -4,7 +4,7 @@ extension RecordHeader {
     /// The header as lines of text, for `isotherm inspect`.
     package func describe() -> String {
         """
-        record \(isTail ? "tail" : "header") version \(Self.version)
+        record \(isTail ? "tail" : "header") version \(version)
           segment         \(segmentIndex.rawValue) of device \(device.rawValue), \
         sequence \(segmentSequence), block \(blockOffset)
           lane            \(lane.rawValue), stream \(stream)
@@ -14,6 +14,7 @@ extension RecordHeader {
           data blocks     \(dataBlockCount)
           previous        checksum \(HexText.of(previousChecksum))
           incarnation     \(incarnation)
+          pool            \(poolIdentifier.map { "\($0)" } ?? "not said")
         """
     }
 

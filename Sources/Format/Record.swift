@@ -5,7 +5,7 @@ package import Units
 //
 //     offset  size  field
 //          0     8  magic             "ISORECRD"
-//          8     2  version           1
+//          8     2  version           2; in version 1 the poolIdentifier is reserved, zero
 //         10     1  stream            StreamKind
 //         11     1  flags             bit 0: this is the tail copy
 //         12     4  checksum          CRC-32C of the block, this field as zero, from the nonce
@@ -23,12 +23,14 @@ package import Units
 //         71     1  reserved          zero
 //         72     4  tableByteCount    bytes of entries
 //         76     4  incarnation       of the pool when this was written
-//         80    16  reserved          zero
+//         80    16  poolIdentifier    catches what a device still holds of another pool
 //         96  4000  entries           then zeros
 //
 // The checksum starts from the segment's nonce, drawn at random when the segment was opened: bytes
 // that a host wrote can never pass for a record.  The tail is the header with its flag set: one bad
-// sector never takes away the knowledge of which blocks a record changed.
+// sector never takes away the knowledge of which blocks a record changed.  Header and tail of a
+// segment's first record say all that the segment's own header says, so that no bad sector takes
+// away a segment either; the nonce is that from which both their checksums start.
 //
 // An entry: 32 bytes, then what its kind adds.
 //
@@ -57,9 +59,11 @@ package struct RecordHeader: Equatable, Sendable {
     package var device: DeviceIndex
     package var tableByteCount: UInt32
     package var incarnation: UInt32
+    /// Nil in a record of version 1, which does not say it.
+    package var poolIdentifier: PoolIdentifier?
 
     package static var magic: UInt64 { 0x4452_4345_524F_5349 }
-    package static var version: UInt16 { 1 }
+    package static var version: UInt16 { 2 }
     package static var byteCount: Int { Geometry.blockByteCount }
     package static var tableOffset: Int { Layout.table.offset }
     package static var tableByteCountMax: Int { byteCount - tableOffset }
@@ -80,7 +84,8 @@ package struct RecordHeader: Equatable, Sendable {
         lane: LaneIndex,
         device: DeviceIndex,
         tableByteCount: UInt32,
-        incarnation: UInt32
+        incarnation: UInt32,
+        poolIdentifier: PoolIdentifier?
     ) {
         self.stream = stream
         isTail = false
@@ -97,6 +102,7 @@ package struct RecordHeader: Equatable, Sendable {
         self.device = device
         self.tableByteCount = tableByteCount
         self.incarnation = incarnation
+        self.poolIdentifier = poolIdentifier
     }
 }
 
@@ -121,7 +127,7 @@ extension RecordHeader {
         package static var reservedByte: Field<UInt8> { Field(at: 71) }
         package static var tableByteCount: Field<UInt32> { Field(at: 72) }
         package static var incarnation: Field<UInt32> { Field(at: 76) }
-        package static var reserved: Stretch { Stretch(at: 80, byteCount: 16) }
+        package static var poolIdentifier: Field<Identifier> { Field(at: 80) }
         package static var table: Stretch { Stretch(at: 96, byteCount: 4000) }
 
         package static var rows: [LayoutRow] {
@@ -135,7 +141,7 @@ extension RecordHeader {
                 previousChecksum.row("previousChecksum"), lane.row("lane"),
                 device.row("device"), reservedByte.row("reserved"),
                 tableByteCount.row("tableByteCount"), incarnation.row("incarnation"),
-                reserved.row("reserved"), table.row("table"),
+                poolIdentifier.row("poolIdentifier"), table.row("table"),
             ]
         }
     }

@@ -25,12 +25,14 @@ final class LaneBench: RecoverySource {
     var pool: Pool
     var lanes: [Lane] = []
     var now = Instant(nanoseconds: 1_000_000_000)
-    let identifier = PoolIdentifier(high: 7, low: 9)
+    var identifier = PoolIdentifier(high: 7, low: 9)
     let deviceIdentifiers = [
         DeviceIdentifier(high: 1, low: 1), DeviceIdentifier(high: 2, low: 2),
     ]
     var report = RecoveryReport()
     private var nextContext: UInt64 = 1
+    /// Blocks of the devices that recovery cannot read, by device.
+    var unreadable: [Set<UInt64>] = [[], []]
     /// The catalogue takes no commit.
     var failsCommits = false
 
@@ -89,6 +91,10 @@ final class LaneBench: RecoverySource {
     // MARK: Devices
 
     func read(_ device: DeviceIndex, block: UInt64, into region: BufferRegion) -> Bool {
+        let blocks = block..<(block + UInt64(region.byteCount / 4096))
+        guard !unreadable[Int(device.rawValue)].contains(where: blocks.contains) else {
+            return false
+        }
         transfer(.read, device, Int(block) * 4096, region)
         return true
     }

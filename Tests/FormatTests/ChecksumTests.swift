@@ -13,6 +13,16 @@ import Units
         return ~state
     }
 
+    @Test func `the way back ends where the checksum started`() {
+        var random = SeededGenerator(seed: 7)
+        for _ in 0..<20 {
+            let bytes = (0..<4096).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+            let start = UInt32(truncatingIfNeeded: random.next())
+            let checksum = Checksum.crc32c(bytes.raw, skipping: 12, from: start)
+            #expect(Checksum.start(of: bytes.raw, skipping: 12, checksum: checksum) == start)
+        }
+    }
+
     @Test func `the known values come out`() {
         #expect(Checksum.crc32c(Array("123456789".utf8).raw) == 0xE306_9283)
         #expect(Checksum.crc32c([UInt8](repeating: 0, count: 32).raw) == 0x8A91_36AA)

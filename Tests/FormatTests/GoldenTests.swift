@@ -2,8 +2,8 @@ import Format
 import Testing
 import Units
 
-/// The bytes of version 1 of every structure, written down from the tables by a program that shares
-/// no code with the module.  Bytes that are not shown are zero.
+/// The bytes of every version of every structure, written down from the tables by a program that
+/// shares no code with the module.  Bytes that are not shown are zero.
 @Suite struct GoldenTests {
     @Test func `a segment header has its golden bytes`() {
         #expect(
@@ -25,6 +25,15 @@ import Units
 
     @Test func `the tail of a record has its golden bytes`() {
         #expect(Sample.record(isTail: true) == Bytes.parse(Golden.tail, count: 4096))
+    }
+
+    @Test(arguments: [false, true])
+    func `a record of version 1 is read, and sealed anew as it was`(isTail: Bool) throws {
+        let golden = isTail ? Golden.tailOfVersion1 : Golden.recordOfVersion1
+        let bytes = Bytes.parse(golden, count: 4096)
+        let header = try RecordHeader(decoding: bytes.raw, nonce: Sample.nonce)
+        #expect(header == Sample.recordHeader(isTail: isTail, saysPool: false))
+        #expect(Sample.record(isTail: isTail, saysPool: false) == bytes)
     }
 
     @Test func `a superblock has its golden bytes`() {
@@ -59,7 +68,7 @@ import Units
     }
 }
 
-/// Golden bytes of version 1.
+/// Golden bytes; of version 1 where nothing else is said.
 enum Golden {
     static let segment = """
         49534f5345474d54 0100030375a553b6 7766554433221100 ffeeddccbbaa9988
@@ -75,6 +84,17 @@ enum Golden {
         """
 
     static let record = """
+        49534f5245435244 02000100e1951d18 2900000000000000 070000000c000000
+        eb03000000000000 e903000000000000 5802000000050000 0300000003000000
+        bebafeca02000300 9800000005000000 7766554433221100 ffeeddccbbaa9988
+        8796a5b4c3d2e1f0 0f1e2d3c4b5a6978 0002000000000000 0200000001000000
+        1111111122222222 8796a5b4c3d2e1f0 0f1e2d3c4b5a6978 0000000000000000
+        0000000005012400 0104020000000000 4d00000000000000 0000000032000000
+        01f1536500000000 6462303133221100 efbeaddebbaa9988 7766554409000000
+        0000000001000000 0400000063000000 0004000033333333
+        """
+
+    static let recordOfVersion1 = """
         49534f5245435244 010001006ca27d75 2900000000000000 070000000c000000
         eb03000000000000 e903000000000000 5802000000050000 0300000003000000
         bebafeca02000300 9800000005000000 0000000000000000 0000000000000000
@@ -86,6 +106,17 @@ enum Golden {
         """
 
     static let tail = """
+        49534f5245435244 02000101571a89a9 2900000000000000 070000000c000000
+        eb03000000000000 e903000000000000 5802000000050000 0300000003000000
+        bebafeca02000300 9800000005000000 7766554433221100 ffeeddccbbaa9988
+        8796a5b4c3d2e1f0 0f1e2d3c4b5a6978 0002000000000000 0200000001000000
+        1111111122222222 8796a5b4c3d2e1f0 0f1e2d3c4b5a6978 0000000000000000
+        0000000005012400 0104020000000000 4d00000000000000 0000000032000000
+        01f1536500000000 6462303133221100 efbeaddebbaa9988 7766554409000000
+        0000000001000000 0400000063000000 0004000033333333
+        """
+
+    static let tailOfVersion1 = """
         49534f5245435244 01000101da2de9c4 2900000000000000 070000000c000000
         eb03000000000000 e903000000000000 5802000000050000 0300000003000000
         bebafeca02000300 9800000005000000 0000000000000000 0000000000000000

@@ -9,8 +9,11 @@ import Units
         try RecordHeader(decoding: bytes.raw, nonce: nonce)
     }
 
-    private func error(_ change: (inout [UInt8]) -> Void) -> FormatError? {
-        var bytes = Sample.record()
+    private func error(
+        saysPool: Bool = true,
+        _ change: (inout [UInt8]) -> Void
+    ) -> FormatError? {
+        var bytes = Sample.record(saysPool: saysPool)
         change(&bytes)
         Bytes.fixChecksum(&bytes, from: Sample.nonceStart)
         do throws(FormatError) {
@@ -51,6 +54,15 @@ import Units
         #expect(offset == end)
     }
 
+    @Test func `header and tail imply the nonce with which they were sealed`() throws {
+        let header = RecordHeader.nonce(impliedBy: Sample.record().raw)
+        #expect(header == RecordHeader.nonce(impliedBy: Sample.record(isTail: true).raw))
+        #expect(try self.header(Sample.record(), nonce: header) == Sample.recordHeader())
+        var damaged = Sample.record()
+        damaged[2000] ^= 1
+        #expect(RecordHeader.nonce(impliedBy: damaged.raw) != header)
+    }
+
     @Test func `a record of another use of its segment has another checksum`() {
         #expect(throws: FormatError.self) {
             try header(Sample.record(), nonce: Sample.nonce ^ 1)
@@ -65,7 +77,7 @@ import Units
         #expect(error { $0[10] = 0 } == field("stream", 0))
         #expect(error { $0[11] = 2 } == field("flags", 2))
         #expect(error { $0[71] = 1 } == field("reserved", 1))
-        #expect(error { $0[95] = 1 } == field("reserved", 1))
+        #expect(error(saysPool: false) { $0[95] = 1 } == field("reserved", 1))
         #expect(error { $0[73] = 0xFF } == field("tableByteCount", 0xFF98))
         #expect(error { $0[4095] = 1 } == field("bytes behind the table", 1))
         #expect(error { $0[72] -= 1 } == field("bytes behind the table", 1))

@@ -88,7 +88,8 @@ enum Sample {
         RecordEntry(volume: clone, address: 9, blockCount: 1, kind: .copy),
     ]
 
-    static func recordHeader(isTail: Bool = false) -> RecordHeader {
+    /// Without the pool, as version 1 had it, when `saysPool` is false.
+    static func recordHeader(isTail: Bool = false, saysPool: Bool = true) -> RecordHeader {
         var header = RecordHeader(
             stream: .host,
             segmentSequence: 41,
@@ -103,14 +104,15 @@ enum Sample {
             lane: LaneIndex(2),
             device: DeviceIndex(3),
             tableByteCount: UInt32(entries.map(\.byteCount).reduce(0, +)),
-            incarnation: 5
+            incarnation: 5,
+            poolIdentifier: saysPool ? segment.poolIdentifier : nil
         )
         header.isTail = isTail
         return header
     }
 
     /// The sample record's header block, or its tail.
-    static func record(isTail: Bool = false) -> [UInt8] {
+    static func record(isTail: Bool = false, saysPool: Bool = true) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: Geometry.blockByteCount)
         Bytes.change(&bytes) { block in
             var offset = RecordHeader.tableOffset
@@ -132,7 +134,7 @@ enum Sample {
                 into: &block,
                 at: second + entries[1].byteCount
             )
-            recordHeader(isTail: isTail).seal(into: &block, nonce: nonce)
+            recordHeader(isTail: isTail, saysPool: saysPool).seal(into: &block, nonce: nonce)
         }
         return bytes
     }

@@ -86,7 +86,8 @@ enum Sample {
             lane: LaneIndex(2),
             device: DeviceIndex(3),
             tableByteCount: UInt32(entries.map(\.byteCount).reduce(0, +)),
-            incarnation: 5
+            incarnation: 5,
+            poolIdentifier: segment.poolIdentifier
         )
         header.isTail = isTail
         return header

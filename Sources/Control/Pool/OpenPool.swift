@@ -309,7 +309,8 @@ enum RecoveryText {
             "the catalogue names segment \(address.index.rawValue) of device "
                 + "\(address.device.rawValue), which does not exist"
         case .segmentUnreadable(let address):
-            "segment \(address.index.rawValue) of device \(address.device.rawValue) cannot be read"
+            "segment \(address.index.rawValue) of device \(address.device.rawValue) holds records "
+                + "of the log, and its first two blocks cannot be read"
         case .unknownLane(let lane):
             "the catalogue names lane \(lane.rawValue), which does not exist"
         case .rowImpossible(let table):

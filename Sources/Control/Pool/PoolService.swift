@@ -139,6 +139,9 @@ package final class PoolService: ControlService {
         var text =
             "pool \(directory.name) opened: \(report.recordsReplayed) records replayed, "
             + "\(pool.volumes.count) volumes, \(pool.row.laneCount) lanes"
+        if !report.segmentsFromRecord.isEmpty {
+            text += ", \(report.segmentsFromRecord.count) segments found by their first records"
+        }
         if report.recordsFromTail > 0 {
             text += ", \(report.recordsFromTail) records taken from their tails"
         }

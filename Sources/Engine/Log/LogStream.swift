@@ -187,7 +187,8 @@ extension Lane {
             lane: index,
             device: slot.device,
             tableByteCount: UInt32(slot.tableByteCount),
-            incarnation: pool.incarnation
+            incarnation: pool.incarnation,
+            poolIdentifier: pool.identifier
         )
         let headerBlock = recordHeaderBlock(record)
         var bytes = headerBlock.mutableBytes

@@ -140,10 +140,14 @@ package final class Pool: Sendable {
 
     // MARK: Free segments
 
+    /// No segment that an earlier incarnation opened has a higher sequence number, and none that
+    /// this one opens has a lower one.
+    var newestSequenceBefore: UInt64 { UInt64(incarnation) << 32 }
+
     /// Puts every segment whose state is free into the free lists.  Called once, after recovery.
-    package func beginAllocation(nextSequence: UInt64) {
+    package func beginAllocation() {
         allocation.withLock { lists in
-            lists.nextSequence = nextSequence
+            lists.nextSequence = newestSequenceBefore + 1
             for device in devices {
                 for index in 0..<device.segmentCount {
                     let slot = firstSlots[Int(device.index.rawValue)] + index

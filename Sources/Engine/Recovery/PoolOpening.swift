@@ -1,6 +1,5 @@
 package import Catalogue
 internal import Format
-internal import IO
 package import Units
 
 /// What a pool is opened from.
@@ -62,7 +61,7 @@ package struct PoolOpening {
             lanes.append(makeLane(LaneIndex(UInt16(index)), pool, now))
         }
         var report = RecoveryReport()
-        let found = try findHostSegments(pool, source, &report)
+        let found = try findSegments(pool, lanes, source, &report)
         for lane in lanes {
             let position = contents.positions.first { $0.lane == lane.index }
             lane.isReplaying = true
@@ -70,7 +69,8 @@ package struct PoolOpening {
             try replay.run(from: source, &report)
             lane.finishRecovery()
         }
-        pool.beginAllocation(nextSequence: UInt64(incarnation) << 32 | 1)
+        tell(report, to: lanes.first)
+        pool.beginAllocation()
         return (pool, lanes, report)
     }
 
@@ -111,14 +111,23 @@ package struct PoolOpening {
         return lane
     }
 
-    /// Reads the header of every flash segment that the catalogue does not know: the log went on
-    /// there after the last checkpoint.
-    private func findHostSegments(
+    /// Finds the flash segments that the catalogue does not know and in which logs may have gone
+    /// on after the last checkpoint.  Those in which a first write was torn, or may have been, go
+    /// to their lanes, as what replay leaves out does: see `Replay.keepLeftOut`.
+    private func findSegments(
         _ pool: Pool,
+        _ lanes: [Lane],
         _ source: some RecoverySource,
         _ report: inout RecoveryReport
     ) throws(RecoveryError) -> [SegmentHeader] {
-        let arena = Arena(byteCount: Geometry.blockByteCount, isPopulated: false)
+        let search = SegmentSearch(
+            pool: identifier,
+            devices: devices,
+            deviceIdentifiers: deviceIdentifiers,
+            newestSequences: lanes.map { lane in
+                contents.positions.first { $0.lane == lane.index }?.segmentSequence ?? 0
+            }
+        )
         var found: [SegmentHeader] = []
         for device in devices where device.role == .flash {
             for index in 0..<device.segmentCount {
@@ -126,34 +135,43 @@ package struct PoolOpening {
                     device: device.index,
                     index: SegmentIndex(UInt32(index))
                 )
-                guard pool.segments[pool.slot(of: address)].use == .free else { continue }
-                report.segmentsScanned += 1
-                let first = device.firstBlock(of: address.index)
-                // A header that cannot be read now may be a part of the log: what comes after it
-                // would be missed, so that is for the one who opens the pool to decide.
-                guard
-                    source.read(device.index, block: first, into: arena.region)
-                        || source.read(device.index, block: first, into: arena.region)
-                else { throw .segmentUnreadable(address) }
-                guard let header = header(arena.region, at: address) else { continue }
-                found.append(header)
+                let slot = pool.slot(of: address)
+                guard pool.segments[slot].use == .free else { continue }
+                switch search.find(address, from: source, &report) {
+                case .segment(let header):
+                    if header.stream == .host { found.append(header) }
+                case .nothing: break
+                case .leftOut(let lane, let isRefused):
+                    lanes[Int(lane.rawValue)].takeHostSegment(slot)
+                    if isRefused { report.segmentsRefused.append(address) }
+                case .unreadable: throw .segmentUnreadable(address)
+                }
             }
         }
         return found
     }
 
-    /// The segment header in `block`; nil when it is none of this pool's and this place's.
-    private func header(_ block: BufferRegion, at address: SegmentAddress) -> SegmentHeader? {
-        do throws(FormatError) {
-            let header = try SegmentHeader(decoding: block.bytes)
-            let isOurs =
-                header.poolIdentifier == identifier && header.address == address
-                && header.deviceIdentifier == deviceIdentifiers[Int(address.device.rawValue)]
-            return isOurs && header.stream == .host ? header : nil
-        } catch {
-            // Never written, or torn when it was opened: its records were never acknowledged.
-            return nil
+    /// Tells people of damage that cost nothing.
+    private func tell(_ report: RecoveryReport, to lane: Lane?) {
+        func note(_ addresses: [SegmentAddress], _ type: String, _ what: String) {
+            for address in addresses {
+                lane?.note(
+                    type,
+                    "segment \(address.index.rawValue) of device \(address.device.rawValue): "
+                        + what
+                )
+            }
         }
+        note(
+            report.segmentsFromRecord,
+            "segment_header_damaged",
+            "its header is damaged; what it said was taken from the first record"
+        )
+        note(
+            report.segmentsRefused,
+            "segment_header_refused",
+            "its header cannot be read, and nothing durable lies behind it"
+        )
     }
 }
 
@@ -163,6 +181,18 @@ extension Lane {
         let sinceEpoch = UInt64(max(0, seconds - 1_577_836_800)) &* 1_000_000_000
         let start = now.nanoseconds / configuration.heatTick
         return UInt32(truncatingIfNeeded: sinceEpoch / configuration.heatTick &- start)
+    }
+
+    /// Takes a segment that the catalogue does not know, as one that the host stream has sealed.
+    func takeHostSegment(_ slot: Int, sequence: UInt64 = 0, nonce: UInt64 = 0) {
+        var state = SegmentState()
+        state.use = .sealed
+        state.stream = .host
+        state.lane = index
+        state.sequence = sequence
+        state.nonce = nonce
+        pool.segments[slot] = state
+        noteChanged(slot)
     }
 
     /// Ends recovery: the lane can serve.

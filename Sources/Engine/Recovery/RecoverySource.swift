@@ -15,7 +15,8 @@ package protocol RecoverySource {
 package enum RecoveryError: Error, Equatable, Sendable {
     /// The catalogue names a place that no device has.
     case segmentOutside(SegmentAddress)
-    /// The device does not give the header of a flash segment, which may belong to the log.
+    /// The device gives neither the header nor the first record of a flash segment in which a log
+    /// went on.
     case segmentUnreadable(SegmentAddress)
     case unknownLane(LaneIndex)
     /// A row of the catalogue has a value that no checkpoint writes, or is there twice.
@@ -36,6 +37,10 @@ package struct RecoveryReport: Sendable, Equatable {
     package var recordsReplayed = 0
     package var entriesReplayed = 0
     package var segmentsScanned = 0
+    /// Segments whose header is damaged and whose first record served instead.
+    package var segmentsFromRecord: [SegmentAddress] = []
+    /// Segments whose header the device does not give, and in which nothing durable lies.
+    package var segmentsRefused: [SegmentAddress] = []
     /// Records whose header was damaged and whose tail served instead.
     package var recordsFromTail = 0
     /// Records behind the last whole one, never acknowledged as durable, that were left out.

@@ -40,7 +40,6 @@ struct Replay {
         expected = position?.nextRecord ?? RecordNumber(1)
         durable = RecordNumber(expected.rawValue - 1)
         previousChecksum = position?.previousChecksum ?? 0
-        lane.host.newestSequence = position?.segmentSequence ?? 0
         let blocks = lane.pool.devices.filter { $0.role == .flash }.map(\.segmentBlockCount).max()
         arena = Arena(byteCount: (blocks ?? 1) * Geometry.blockByteCount, isPopulated: false)
         if let position, let segment = position.segment {
@@ -93,6 +92,8 @@ struct Replay {
         }
         lane.host.nextNumber = expected
         lane.host.previousChecksum = previousChecksum
+        // What earlier incarnations opened has been replayed, or stays out.
+        lane.host.newestSequence = lane.pool.newestSequenceBefore
         keepLeftOut()
     }
 
@@ -102,10 +103,7 @@ struct Replay {
     /// Else a later write there, cut short, could leave the parts that a record of this log lacks,
     /// and the next recovery would find whole what this one leaves out and hosts have not seen.
     private mutating func keepLeftOut() {
-        for part in parts {
-            lane.host.newestSequence = max(lane.host.newestSequence, part.sequence)
-            adopt(part)
-        }
+        for part in parts { adopt(part) }
     }
 
     /// Reads a part's whole segment; false when the device refuses.
@@ -314,14 +312,7 @@ struct Replay {
         let slot = lane.pool.slot(of: part.address)
         lane.host.previous = SegmentLink(address: part.address, sequence: part.sequence)
         guard lane.pool.segments[slot].use == .free else { return }
-        var state = SegmentState()
-        state.use = .sealed
-        state.stream = .host
-        state.lane = lane.index
-        state.sequence = part.sequence
-        state.nonce = part.nonce
-        lane.pool.segments[slot] = state
-        lane.noteChanged(slot)
+        lane.takeHostSegment(slot, sequence: part.sequence, nonce: part.nonce)
     }
 
     private func apply(

@@ -229,9 +229,12 @@ final class DeviceFaults {
             journal.fired(.latentError, site)
             return true
         }
-        guard !spared.overlaps(blocks), fires(rates.transientErrorOneIn) else { return false }
-        journal.fired(.transientError, site)
-        spared = blocks
-        return true
+        if !spared.overlaps(blocks), fires(rates.transientErrorOneIn) {
+            journal.fired(.transientError, site)
+            spared = blocks
+            return true
+        }
+        if isHeader, wrong.contains(blocks.lowerBound) { journal.fired(.rot, site) }
+        return false
     }
 }

@@ -60,13 +60,12 @@ extension FaultClass {
         switch self {
         case .transientError: return !site.isWrite && !site.isFlush
         case .latentError:
-            // What was just written can be read.  Segment headers are not made unreadable: a pool
-            // whose log may go on behind one does not open, and says so.
+            // What was just written can be read.
             return !site.isWrite && !site.isFlush && site != .verifyRead
-                && site != .recoveryHeaderRead
         case .transientRot: return !site.isWrite && !site.isFlush && !site.isRecovery
         case .rot:
-            return !site.isWrite && !site.isFlush && !site.isRecovery && site != .verifyRead
+            return !site.isWrite && !site.isFlush && site != .verifyRead
+                && site != .recoveryRecordRead
         case .writeError, .partialWrite, .lostWrite, .misdirectedWrite: return site.isWrite
         case .flushError: return site.isFlush
         }

@@ -1,0 +1,152 @@
+internal import Catalogue
+internal import Engine
+internal import Format
+internal import IO
+internal import Units
+
+// Damage to what is at rest: blocks of data, headers of records, headers of segments.
+extension SimulatedWorld {
+    /// Now and then damages a block that somebody needs.
+    func damageAtTimes() {
+        guard let atlas, isLoaded, let device = atlas.faults.first, device.isArmed else { return }
+        let rates = parameters.faults
+        if rates.rotOneIn > 0, device.random.isOne(in: rates.rotOneIn) {
+            damage { $0.rot($1) }
+        }
+        if rates.latentErrorOneIn > 0, device.random.isOne(in: rates.latentErrorOneIn) {
+            damage { $0.makeUnreadable($1) }
+        }
+    }
+
+    private func damage(_ hit: (SimulatedDevice, Int) -> Bool) {
+        guard let atlas, atlas.damagedCount < FaultRates.damagedBlockMax else { return }
+        switch atlas.faults[0].random.below(6) {
+        case 0: return damageTable(hit)
+        case 1: return damageSegmentHeader(hit)
+        default: break
+        }
+        let usable = volumes.indices.filter { volumes[$0].life == .live }
+        guard !usable.isEmpty else { return }
+        let index = atlas.faults[0].random.pick(usable)
+        let known = volumes[index].model.knownBlocks
+        guard !known.isEmpty else { return }
+        guard let chosen = chooseBlock(index, known, atlas) else { return }
+        let isOnBoth = chosen.state.isCleanCopy
+        let hitsFlash =
+            isOnBoth ? atlas.faults[0].random.below(4) > 0 : chosen.state.flash.isPlace
+        let place = hitsFlash ? chosen.state.flash : chosen.state.disk
+        if hit(devices[Int(place.device.rawValue)], Int(place.block)) {
+            journal.trace("damage to \(place) of block \(chosen.block) of volume \(index)")
+            atlas.watch(index, chosen.block, chosen.state, now: now)
+        }
+    }
+
+    /// A block to damage.  Those that lie on both tiers are rarer, and more is asked of them.
+    private func chooseBlock(
+        _ index: Int,
+        _ known: [UInt64],
+        _ atlas: FaultAtlas
+    ) -> (block: UInt64, state: BlockState)? {
+        for _ in 0..<64 {
+            let block = atlas.faults[0].random.pick(known)
+            guard let state = look(index, block), state.isCleanCopy else { continue }
+            if let settled = settledState(index, block) { return (block, settled) }
+        }
+        for _ in 0..<4 {
+            let block = atlas.faults[0].random.pick(known)
+            if let state = settledState(index, block) { return (block, state) }
+        }
+        return nil
+    }
+
+    /// The state of a block that has data, if a checkpoint has it too: what recovery reads is
+    /// damaged only where that costs no more than the block.
+    private func settledState(_ index: Int, _ block: UInt64) -> BlockState? {
+        guard let state = look(index, block), state.isStored else { return nil }
+        let key = LeafKey(
+            tree: volumes[index].row.tree,
+            index: block / UInt64(Geometry.blocksPerLeaf)
+        )
+        guard let states = order.states(of: key, catalogue.tables) else { return nil }
+        let durable = states[Int(block % UInt64(Geometry.blocksPerLeaf))]
+        return durable == state ? state : nil
+    }
+
+    /// Damages the header of a record that only reclaim reads any more.
+    private func damageTable(_ hit: (SimulatedDevice, Int) -> Bool) {
+        guard let atlas else { return }
+        let tables = catalogue.tables
+        let open = tables.contents.positions.map(\.segmentSequence)
+        let rows = tables.segmentRows.filter { row in
+            row.liveBlockCount > 0 && open.allSatisfy { row.sequence < $0 }
+        }
+        guard !rows.isEmpty else { return }
+        let row = atlas.faults[0].random.pick(rows)
+        let device = Int(row.address.device.rawValue)
+        let geometry = geometries[device]
+        let first = Int(geometry.firstBlock(of: row.address.index))
+        let block = memory.blocks.region.block(1)
+        for offset in 1..<geometry.segmentBlockCount {
+            devices[device].readNow(offset: UInt64(first + offset) * 4096, into: block)
+            guard block.bytes.word64(at: 0) == RecordHeader.magic,
+                let header = header(block, nonce: row.nonce), !header.isTail,
+                header.segmentSequence == row.sequence
+            else { continue }
+            if atlas.faults[0].random.isOne(in: 3) {
+                _ = hit(devices[device], first + offset)
+                return
+            }
+        }
+    }
+
+    /// Damages the header of a flash segment that the catalogue does not know: mostly of one in
+    /// which a log went on.
+    private func damageSegmentHeader(_ hit: (SimulatedDevice, Int) -> Bool) {
+        guard let atlas else { return }
+        let contents = catalogue.tables.contents
+        var free: [(device: Int, block: Int)] = []
+        var logged: [(device: Int, block: Int)] = []
+        for geometry in geometries where geometry.role == .flash {
+            let device = Int(geometry.index.rawValue)
+            for segment in 0..<geometry.segmentCount {
+                let address = SegmentAddress(
+                    device: geometry.index,
+                    index: SegmentIndex(UInt32(segment))
+                )
+                guard catalogue.tables.segment(at: address) == nil else { continue }
+                let block = Int(geometry.firstBlock(of: address.index))
+                let isLogged = isLogged(device, block, contents.positions)
+                if isLogged { logged.append((device, block)) } else { free.append((device, block)) }
+            }
+        }
+        let isRare = atlas.faults[0].random.isOne(in: 4)
+        let candidates = isRare || logged.isEmpty ? free : logged
+        guard !candidates.isEmpty else { return }
+        let chosen = atlas.faults[0].random.pick(candidates)
+        if hit(devices[chosen.device], chosen.block) {
+            journal.trace("damage to the segment header in block \(chosen.block)")
+        }
+    }
+
+    /// Whether a block is the header of a segment in which a log went on after the last checkpoint.
+    private func isLogged(_ device: Int, _ block: Int, _ positions: [LanePosition]) -> Bool {
+        let region = memory.blocks.region.block(1)
+        devices[device].readNow(offset: UInt64(block) * 4096, into: region)
+        do throws(FormatError) {
+            let header = try SegmentHeader(decoding: region.bytes)
+            let position = positions.first { $0.lane == header.lane }
+            return header.stream == .host
+                && header.segmentSequence > position?.segmentSequence ?? 0
+        } catch {
+            return false
+        }
+    }
+
+    private func header(_ block: BufferRegion, nonce: UInt64) -> RecordHeader? {
+        do throws(FormatError) {
+            return try RecordHeader(decoding: block.bytes, nonce: nonce)
+        } catch {
+            return nil
+        }
+    }
+}

@@ -1,0 +1,148 @@
+import Catalogue
+import Format
+import IO
+import Testing
+import Units
+
+@testable import Engine
+
+// What recovery makes of damage to headers of segments, which a crash does not explain: they rot,
+// or the device refuses to read them.
+
+@Suite struct DamageTests {
+    /// Blocks at which flash segments begin that have a header of the host stream, by sequence.
+    private func segmentStarts(_ bench: LaneBench) -> [UInt64] {
+        var found: [(sequence: UInt64, block: UInt64)] = []
+        for index in 0..<bench.flash.segmentCount {
+            let block = bench.flash.firstBlock(of: SegmentIndex(UInt32(index)))
+            let bytes = Array(bench.images[0][(Int(block) * 4096)..<(Int(block + 1) * 4096)])
+            // What is no header belongs to a segment that was never used.
+            guard let header = try? unsafe SegmentHeader(decoding: bytes.span.bytes),
+                header.stream == .host
+            else { continue }
+            found.append((header.segmentSequence, block))
+        }
+        return found.sorted { $0.sequence < $1.sequence }.map(\.block)
+    }
+
+    private func rot(_ bench: LaneBench, _ block: UInt64) {
+        bench.damage(Location(device: DeviceIndex(0), block: block))
+    }
+
+    /// A flushed write in a log that no checkpoint has seen, in one segment.
+    private func bench() throws -> (LaneBench, start: UInt64) {
+        let bench = try LaneBench()
+        let volume = bench.createVolume()
+        #expect(bench.write(volume, at: 0, pattern(1, count: 65_536)) == .done)
+        #expect(bench.flush(volume) == .done)
+        return (bench, try #require(segmentStarts(bench).last))
+    }
+
+    private func expectWritten(_ bench: LaneBench) throws {
+        let volume = try #require(bench.lane.volumeList.first).slot
+        #expect(bench.read(volume, at: 0, count: 65_536) == pattern(1, count: 65_536))
+    }
+
+    @Test func `a damaged header of a segment hides no record`() throws {
+        let (bench, start) = try bench()
+        rot(bench, start)
+        try bench.open()
+        #expect(bench.report.segmentsFromRecord.count == 1)
+        #expect(bench.lane.takeNews().map(\.type) == ["segment_header_damaged"])
+        try expectWritten(bench)
+        // The log goes on behind it, and is found again.
+        let volume = try #require(bench.lane.volumeList.first).slot
+        #expect(bench.write(volume, at: 65_536, pattern(2, count: 4096)) == .done)
+        try bench.open()
+        try expectWritten(bench)
+        let again = try #require(bench.lane.volumeList.first).slot
+        #expect(bench.read(again, at: 65_536, count: 4096) == pattern(2, count: 4096))
+    }
+
+    @Test func `a header of a segment that cannot be read hides no record`() throws {
+        let (bench, start) = try bench()
+        bench.unreadable[0] = [start]
+        try bench.open()
+        #expect(bench.report.segmentsFromRecord.count == 1)
+        #expect(bench.report.segmentsRefused.isEmpty)
+        try expectWritten(bench)
+        // Once a checkpoint knows the segment nobody needs its header.
+        bench.lane.beginShutdown(context: 1)
+        #expect(bench.end() == .done)
+        try bench.open()
+        #expect(bench.report.segmentsFromRecord.isEmpty)
+        try expectWritten(bench)
+    }
+
+    @Test func `what another pool left behind a damaged header is not taken in`() throws {
+        let (bench, start) = try bench()
+        rot(bench, start)
+        let segment = (Int(start) * 4096)..<(Int(start + 512) * 4096)
+        let bytes = Array(bench.images[0][segment])
+        let other = try LaneBench()
+        other.identifier = PoolIdentifier(high: 8, low: 8)
+        other.images[0].replaceSubrange(segment, with: bytes)
+        try other.open()
+        #expect(other.report.segmentsFromRecord.isEmpty)
+        #expect(other.lane.volumeList.isEmpty)
+    }
+
+    @Test func `a free segment whose header cannot be read keeps no pool from opening`() throws {
+        let (bench, _) = try bench()
+        let start = bench.flash.firstBlock(of: SegmentIndex(20))
+        // Be it the header alone, or a stretch of bad blocks.
+        for count in 1..<4 {
+            bench.unreadable[0] = Set(start..<(start + UInt64(count)))
+            try bench.open()
+            #expect(bench.report.segmentsRefused.map(\.index.rawValue) == [20])
+            #expect(bench.lane.takeNews().map(\.type) == ["segment_header_refused"])
+            try expectWritten(bench)
+        }
+    }
+
+    @Test func `a log behind two blocks that cannot be read is not given up in silence`() throws {
+        let bench = try LaneBench()
+        let volume = bench.createVolume()
+        for index in 0..<10 {
+            let offset = UInt64(index) << 18
+            #expect(bench.write(volume, at: offset, pattern(index, count: 1 << 18)) == .done)
+        }
+        #expect(bench.flush(volume) == .done)
+        let start = try #require(segmentStarts(bench).last)
+        bench.unreadable[0] = [start, start + 1]
+        #expect {
+            try bench.open()
+        } throws: { error in
+            guard case RecoveryError.segmentUnreadable(let address) = error else { return false }
+            return bench.flash.firstBlock(of: address.index) == start
+        }
+    }
+
+    @Test func `a torn first write is overwritten only after a checkpoint`() throws {
+        let bench = try LaneBench()
+        let volume = bench.createVolume()
+        #expect(bench.flush(volume) == .done)
+        // A pool that was opened anew goes on in a new segment.
+        try bench.open()
+        let again = try #require(bench.lane.volumeList.first).slot
+        let before = Set(segmentStarts(bench))
+        #expect(bench.write(again, at: 0, pattern(2, count: 4096)) == .done)
+        let start = try #require(segmentStarts(bench).first { !before.contains($0) })
+        // Of the first write of the new one neither the header nor the end of the tail is there.
+        let tail = Int(start + 3) * 4096
+        bench.images[0].replaceSubrange((Int(start) * 4096)..<(Int(start + 1) * 4096), with: erased)
+        bench.images[0].replaceSubrange((tail + 3584)..<(tail + 4096), with: erased[..<512])
+        let torn = bench.images[0]
+        try bench.open()
+        let last = try #require(bench.lane.volumeList.first).slot
+        #expect(bench.read(last, at: 0, count: 4096) == [UInt8](repeating: 0, count: 4096))
+        bench.begin(last, at: 0, pattern(3, count: 4096))
+        bench.lane.turn(now: bench.now)
+        let writes = bench.takeOperations().filter { $0.kind == .write }
+        #expect(writes.count == 1)
+        #expect(writes.allSatisfy { $0.offset / 4096 != start })
+        #expect(bench.images[0] == torn)
+    }
+
+    private var erased: [UInt8] { [UInt8](repeating: 0xEE, count: 4096) }
+}
