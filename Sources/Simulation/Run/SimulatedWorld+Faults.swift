@@ -132,7 +132,7 @@ extension SimulatedWorld {
     }
 
     /// A request ended with an error that has its reason.
-    func endExcused(_ request: OutstandingRequest, lane: Int) {
+    func endExcused(_ request: OutstandingRequest, _ status: RequestStatus, lane: Int) {
         let index = request.volume
         let model = volumes[index].model
         switch request.kind {
@@ -146,6 +146,9 @@ extension SimulatedWorld {
             } else {
                 model.observeLost(block: request.offset / 4096)
             }
+        case .change(let order) where status == .invalid:
+            // It was turned away before it began.
+            model.refuse(order, leavesNothing: true)
         case .change(let order):
             // A lane that is fenced may have it in its log: it is there after a restart, or not.
             guard !lanes[lane].isReadOnly else { return }

@@ -25,7 +25,7 @@ extension SimulatedWorld {
         case .mediaError where isExcused(finished, request, lane: lane),
             .readOnly where isExcused(finished, request, lane: lane),
             .invalid where isExcused(finished, request, lane: lane):
-            endExcused(request, lane: lane)
+            endExcused(request, finished.status, lane: lane)
         case .mediaError where isRotten(request): metRot(request)
         case .mediaError, .readOnly, .shuttingDown, .invalid:
             journal.report(
