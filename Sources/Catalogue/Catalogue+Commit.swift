@@ -111,6 +111,10 @@ private struct ImageWriter {
                 Int64(position.previousChecksum),
             ]
         )
+        try run(
+            "INSERT OR REPLACE INTO settings VALUES (?, ?)",
+            [AgeSetting.key(of: position.lane), AgeSetting.text(of: position)]
+        )
     }
 
     func writeLeaf(_ key: LeafKey, _ bytes: [UInt8]) throws {

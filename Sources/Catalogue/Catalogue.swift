@@ -90,7 +90,7 @@ package final class Catalogue: Sendable {
         let path = path
         return try connection.change { database in
             let stored = try CatalogueReading.incarnation(in: database, path: path)
-            guard stored + 1 < 1 << 24 else {
+            guard stored + 1 < CatalogueReading.incarnationMax else {
                 throw CatalogueError.incarnationsExhausted(path: path)
             }
             try database.execute(
@@ -99,5 +99,10 @@ package final class Catalogue: Sendable {
             )
             return stored + 1
         }
+    }
+
+    /// Every device was told of this incarnation: one that tells of an earlier one is a copy.
+    package func noteWitnessed(_ incarnation: UInt32) throws(CatalogueError) {
+        try set(AgeSetting.poolKey, "\(incarnation)")
     }
 }

@@ -138,8 +138,19 @@ enum CatalogueReading {
         guard let incarnation = found.first else {
             throw CatalogueError.value(path: path, table: "pool", column: "row", found: "no row")
         }
+        guard incarnation < incarnationMax else {
+            throw CatalogueError.value(
+                path: path,
+                table: "pool",
+                column: "incarnation",
+                found: "\(incarnation)"
+            )
+        }
         return incarnation
     }
+
+    /// No opening of a pool has this number or a higher one.
+    static var incarnationMax: UInt32 { 1 << 24 }
 
     static func volumes(in database: Database, path: String) throws -> [VolumeRow] {
         try rows(
@@ -196,7 +207,11 @@ enum CatalogueReading {
         }
     }
 
-    static func positions(in database: Database, path: String) throws -> [LanePosition] {
+    static func positions(
+        in database: Database,
+        _ ages: [String: [UInt64]],
+        path: String
+    ) throws -> [LanePosition] {
         try rows(
             of: "positions",
             columns: """
@@ -213,13 +228,17 @@ enum CatalogueReading {
                     index: SegmentIndex(try row.number(2))
                 )
             }
+            let lane = LaneIndex(try row.number(0))
+            let age = ages[AgeSetting.key(of: lane)]
             return LanePosition(
-                lane: LaneIndex(try row.number(0)),
+                lane: lane,
                 segment: segment,
                 segmentSequence: try row.word(3),
                 blockOffset: try row.number(4),
                 nextRecord: RecordNumber(try row.word(5)),
-                previousChecksum: try row.number(6)
+                previousChecksum: try row.number(6),
+                checkpoint: age?[0] ?? 0,
+                witnessed: age?[1] ?? 0
             )
         }
     }
@@ -264,14 +283,16 @@ extension Catalogue {
     package func contents() throws(CatalogueError) -> CatalogueContents {
         let path = path
         return try connection.read { database in
-            CatalogueContents(
+            let ages = try AgeSetting.read(in: database, path: path)
+            return CatalogueContents(
                 incarnation: try CatalogueReading.incarnation(in: database, path: path),
                 volumes: try CatalogueReading.volumes(in: database, path: path),
                 trees: try CatalogueReading.trees(in: database, path: path),
                 segments: try CatalogueReading.segments(in: database, path: path),
-                positions: try CatalogueReading.positions(in: database, path: path),
+                positions: try CatalogueReading.positions(in: database, ages, path: path),
                 leafKeys: try CatalogueReading.leafKeys(in: database, path: path),
-                scrubs: try CatalogueReading.scrubs(in: database, path: path)
+                scrubs: try CatalogueReading.scrubs(in: database, path: path),
+                witnessedIncarnation: UInt32(clamping: ages[AgeSetting.poolKey]?[0] ?? 0)
             )
         }
     }

@@ -105,13 +105,19 @@ package struct LanePosition: Hashable, Sendable {
     package var blockOffset: UInt32
     package var nextRecord: RecordNumber
     package var previousChecksum: UInt32
+    /// Counts the lane's checkpoints, over all lives of the pool.
+    package var checkpoint: UInt64
+    /// Every flash device was told of this checkpoint or of a later one.
+    package var witnessed: UInt64
     package init(
         lane: LaneIndex,
         segment: SegmentAddress?,
         segmentSequence: UInt64,
         blockOffset: UInt32,
         nextRecord: RecordNumber,
-        previousChecksum: UInt32
+        previousChecksum: UInt32,
+        checkpoint: UInt64 = 0,
+        witnessed: UInt64 = 0
     ) {
         self.lane = lane
         self.segment = segment
@@ -119,6 +125,8 @@ package struct LanePosition: Hashable, Sendable {
         self.blockOffset = blockOffset
         self.nextRecord = nextRecord
         self.previousChecksum = previousChecksum
+        self.checkpoint = checkpoint
+        self.witnessed = witnessed
     }
 }
 
@@ -165,6 +173,8 @@ package struct CatalogueContents: Sendable {
     package var positions: [LanePosition]
     package var leafKeys: [LeafKey]
     package var scrubs: [ScrubRow]
+    /// The last incarnation of which every device was told.
+    package var witnessedIncarnation: UInt32
     package init(
         incarnation: UInt32,
         volumes: [VolumeRow],
@@ -172,7 +182,8 @@ package struct CatalogueContents: Sendable {
         segments: [SegmentRow],
         positions: [LanePosition],
         leafKeys: [LeafKey],
-        scrubs: [ScrubRow] = []
+        scrubs: [ScrubRow] = [],
+        witnessedIncarnation: UInt32 = 0
     ) {
         self.incarnation = incarnation
         self.volumes = volumes
@@ -181,6 +192,7 @@ package struct CatalogueContents: Sendable {
         self.positions = positions
         self.leafKeys = leafKeys
         self.scrubs = scrubs
+        self.witnessedIncarnation = witnessedIncarnation
     }
 }
 

@@ -10,6 +10,8 @@ package enum Mutant: String, CaseIterable, Sendable {
     case checkpointWithoutDiskFlush
     case flushInFlightCoversAll
     case segmentFreedBeforeCommit
+    case segmentFreedBeforeWitness
+    case oldCatalogueTaken
     case controlAnsweredEarly
     case segmentReusedUnderRead
     case promotionOverNewer

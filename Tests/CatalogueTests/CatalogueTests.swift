@@ -18,6 +18,32 @@ import Units
         try catalogue.close()
     }
 
+    @Test func `the last incarnation that devices were told of is kept`() throws {
+        let place = try Place(pool: Sample.pool)
+        var catalogue = try Catalogue(openingAt: place.path)
+        #expect(try catalogue.contents().witnessedIncarnation == 0)
+        let incarnation = try catalogue.beginIncarnation()
+        try catalogue.noteWitnessed(incarnation)
+        try catalogue.close()
+        catalogue = try Catalogue(openingAt: place.path)
+        #expect(try catalogue.contents().witnessedIncarnation == incarnation)
+        #expect(try catalogue.beginIncarnation() == incarnation + 1)
+        try catalogue.close()
+    }
+
+    @Test(arguments: ["age.pool", "age.0"])
+    func `an age that nobody writes is refused`(key: String) throws {
+        let place = try Place(pool: Sample.pool)
+        let catalogue = try Catalogue(openingAt: place.path)
+        for value in ["", "-1", "1 2 3", "x"] {
+            try catalogue.set(key, value)
+            #expect(throws: CatalogueError.self) { try catalogue.contents() }
+        }
+        try catalogue.set(key, key == "age.pool" ? "7" : "7 6")
+        _ = try catalogue.contents()
+        try catalogue.close()
+    }
+
     @Test func `rows with the largest numbers come back after a restart`() throws {
         let place = try Place(pool: Sample.pool)
         var image = CheckpointImage(position: Sample.position(.max))

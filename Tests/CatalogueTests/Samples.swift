@@ -97,7 +97,9 @@ enum Sample {
             segmentSequence: .max,
             blockOffset: .max,
             nextRecord: RecordNumber(record),
-            previousChecksum: .max
+            previousChecksum: .max,
+            checkpoint: .max,
+            witnessed: .max
         )
     }
     static func key(_ tree: UInt64, _ index: UInt64) -> LeafKey {

@@ -81,6 +81,7 @@ import Units
         let bytes = Array(bench.images[0][segment])
         let other = try LaneBench()
         other.identifier = PoolIdentifier(high: 8, low: 8)
+        other.contents.witnessedIncarnation = 0
         other.images[0].replaceSubrange(segment, with: bytes)
         try other.open()
         #expect(other.report.segmentsFromRecord.isEmpty)
@@ -132,8 +133,8 @@ import Units
         let tail = Int(start + 3) * 4096
         bench.images[0].replaceSubrange((Int(start) * 4096)..<(Int(start + 1) * 4096), with: erased)
         bench.images[0].replaceSubrange((tail + 3584)..<(tail + 4096), with: erased[..<512])
-        let torn = bench.images[0]
         try bench.open()
+        let torn = bench.images[0]
         let last = try #require(bench.lane.volumeList.first).slot
         #expect(bench.read(last, at: 0, count: 4096) == [UInt8](repeating: 0, count: 4096))
         bench.begin(last, at: 0, pattern(3, count: 4096))

@@ -201,7 +201,7 @@ private func fillBeyondFlash(_ bench: LaneBench) throws -> VolumeSlot {
     try bench.open()
     let first = try #require(bench.lane.volumeList.first).slot
     #expect(bench.write(first, at: 0, pattern(2, count: 4096)) == .done)
-    let whole = bench.images
+    let whole = bench.images[0]
     let written = bench.lane.host
     let tail = (Int(written.firstBlock) + written.cursor - 1) * 4096
     bench.images[0].replaceSubrange(tail..<(tail + 4096), with: [UInt8](repeating: 0, count: 4096))
@@ -214,7 +214,7 @@ private func fillBeyondFlash(_ bench: LaneBench) throws -> VolumeSlot {
     bench.lane.beginShutdown(context: bench.context())
     #expect(bench.end() == .done)
     #expect(bench.pool.segments[written.segment].use == .free)
-    bench.images = whole
+    bench.images[0].replaceSubrange(tail..<(tail + 4096), with: whole[tail..<(tail + 4096)])
     try bench.open()
     let third = try #require(bench.lane.volumeList.first).slot
     #expect(bench.report.recordsReplayed == 0)

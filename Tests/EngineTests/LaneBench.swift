@@ -84,6 +84,18 @@ final class LaneBench: RecoverySource {
             wallSeconds: 1_800_000_000
         )
         (pool, lanes, report) = try opening.open(from: self, now: now)
+        tellDevices()
+    }
+
+    /// The devices are told that the pool was opened, as whoever opens it does.
+    private func tellDevices() {
+        for _ in 0..<Witness.placeCount {
+            lane.writeOpeningWitness { device, block, region in
+                transfer(.write, device, Int(block) * 4096, region)
+                return true
+            }
+        }
+        contents.witnessedIncarnation = contents.incarnation
     }
 
     var lane: Lane { lanes[0] }

@@ -47,6 +47,14 @@ import Units
         #expect(bits == [])
     }
 
+    @Test func `no flipped bit of a witness goes unnoticed`() {
+        let bytes = Bytes.block { Sample.witness.encode(into: &$0) }
+        let bits = unnoticed(in: bytes) { span throws(FormatError) in
+            _ = try Witness(decoding: span)
+        }
+        #expect(bits == [])
+    }
+
     @Test(arguments: [false, true])
     func `no flipped bit of a record header goes unnoticed`(isTail: Bool) {
         let bits = unnoticed(in: Sample.record(isTail: isTail)) { span throws(FormatError) in

@@ -43,6 +43,12 @@ import Units
         )
     }
 
+    @Test func `a witness has its golden bytes`() throws {
+        let bytes = Bytes.parse(Golden.witness, count: 4096)
+        #expect(Bytes.block { Sample.witness.encode(into: &$0) } == bytes)
+        #expect(try Witness(decoding: bytes.raw) == Sample.witness)
+    }
+
     @Test func `the creation of a volume has its golden bytes`() {
         #expect(Sample.control.encode() == Bytes.parse(Golden.volume))
     }
@@ -137,6 +143,12 @@ enum Golden {
         0000000000000000 0000000000000000 0000000000000000 0000000000000000
         0807060504030201 110f0e0d0c0b0a09 0000004000000000 0100000000000000
         8776655443322110 0ffeeddccbbaa998 0000000002000000 0203
+        """
+
+    static let witness = """
+        49534f5749544e53 01000301c56016c5 7766554433221100 ffeeddccbbaa9988
+        8776655443322110 0ffeeddccbbaa998 0200000005000000 4d00000000000000
+        29
         """
 
     static let volume = """

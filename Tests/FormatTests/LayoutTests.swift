@@ -10,6 +10,7 @@ import Testing
         ("device entry", Superblock.EntryLayout.rows, Superblock.EntryLayout.entryByteCount),
         ("volume", VolumeControl.Layout.rows, VolumeControl.Layout.fixedByteCount),
         ("leaf", LeafFormat.Layout.rows, LeafFormat.Layout.byteCount),
+        ("witness", Witness.Layout.rows, Witness.byteCount),
         ("heat", HeatFormat.Layout.rows, HeatFormat.byteCount),
     ]
 
@@ -33,7 +34,7 @@ import Testing
     @Test func `no two structures share a magic`() {
         let magics = [
             SegmentHeader.magic, RecordHeader.magic, Superblock.magic, LeafFormat.magic,
-            HeatFormat.magic,
+            HeatFormat.magic, Witness.magic,
         ]
         #expect(Set(magics).count == magics.count)
     }

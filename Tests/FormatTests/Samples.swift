@@ -180,6 +180,16 @@ enum Sample {
         return states
     }()
 
+    static let witness = Witness(
+        poolIdentifier: segment.poolIdentifier,
+        deviceIdentifier: segment.deviceIdentifier,
+        deviceIndex: DeviceIndex(3),
+        lane: LaneIndex(2),
+        incarnation: 5,
+        number: 77,
+        checkpoint: 41
+    )
+
     static func leaf() -> [UInt8] { Leaf.encode(states, writers: writers) }
 
     static let heat: [UInt32] = (0..<96).map { UInt32($0) &* 0x0101_0101 }

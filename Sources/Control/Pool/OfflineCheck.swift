@@ -41,11 +41,8 @@ struct OfflineCheck {
             isPopulated: false
         )
         let source = DeviceSource(files: files, catalogue: catalogue)
-        let opened: (pool: Pool, lanes: [Lane], report: RecoveryReport)
-        do throws(RecoveryError) {
-            opened = try opening.open(from: source, now: Clock.now())
-        } catch {
-            throw .recovery(pool: directory.name, finding: RecoveryText.of(error))
+        let opened = try OpenPool.converting(catalogue) { () throws(RecoveryError) in
+            try opening.open(from: source, now: Clock.now())
         }
         var whole = Recount()
         for finding in try findings(catalogue) { whole.add("the catalogue's file: \(finding)") }

@@ -13,9 +13,11 @@ internal import Units
 ///     1. The catalogue, with the directory's lock: no other process opens the pool from here on.
 ///     2. The devices, each locked, each checked to be the one that the catalogue names.
 ///     3. A flush of every device: what recovery reads cannot be taken back by a later power cut.
-///     4. The next incarnation, durable in the catalogue, before anything carries its number.
-///     5. Recovery, which only reads.
-///     6. The lanes' threads, then clients.
+///     4. What the devices were told of the catalogue's age is compared with it.
+///     5. The next incarnation, durable in the catalogue, before anything carries its number.
+///     6. Recovery, which only reads.
+///     7. The devices are told of the incarnation, and then the catalogue that they were.
+///     8. The lanes' threads, then clients.
 ///
 /// Stopped in the opposite order; each step is safe to be cut off by a crash.
 final class OpenPool: Sendable {
@@ -51,11 +53,7 @@ final class OpenPool: Sendable {
         let (files, mended) = try PoolDevices.open(devices, of: row)
         mendedPaths = mended
         for file in files {
-            do throws(DeviceError) {
-                try file.flush()
-            } catch {
-                throw ControlError(error)
-            }
+            try Self.converting { () throws(DeviceError) in try file.flush() }
         }
         let recovered = try Self.recover(opened, files, isPopulated: options.isPopulated)
         engine = recovered.pool
@@ -131,23 +129,77 @@ final class OpenPool: Sendable {
         _ files: [DeviceFile],
         isPopulated: Bool
     ) throws(ControlError) -> (pool: Pool, lanes: [Lane], report: RecoveryReport) {
-        let (incarnation, contents) = try ControlError.converting {
-            () throws(CatalogueError) in
-            (try catalogue.beginIncarnation(), try catalogue.contents())
+        let contents = try ControlError.converting { () throws(CatalogueError) in
+            try catalogue.contents()
         }
         let opening = opening(
             catalogue,
             contents,
-            incarnation: incarnation,
+            incarnation: contents.incarnation + 1,
             isPopulated: isPopulated
         )
-        do throws(RecoveryError) {
-            return try opening.open(
-                from: DeviceSource(files: files, catalogue: catalogue),
-                now: Clock.now()
-            )
+        let source = DeviceSource(files: files, catalogue: catalogue)
+        try converting(catalogue) { () throws(RecoveryError) in
+            try opening.checkAge(from: source)
+        }
+        let incarnation = try ControlError.converting { () throws(CatalogueError) in
+            try catalogue.beginIncarnation()
+        }
+        invariant(incarnation == opening.incarnation, "nobody else opens the pool meanwhile")
+        let recovered = try converting(catalogue) { () throws(RecoveryError) in
+            try opening.open(from: source, now: Clock.now())
+        }
+        try tellDevices(recovered.lanes, files)
+        try ControlError.converting { () throws(CatalogueError) in
+            try catalogue.noteWitnessed(incarnation)
+        }
+        return recovered
+    }
+
+    /// Writes the lanes' witnesses, one place after the other, each flushed before the next.
+    private static func tellDevices(
+        _ lanes: [Lane],
+        _ files: [DeviceFile]
+    ) throws(ControlError) {
+        var refused: DeviceError?
+        for _ in 0..<Witness.placeCount {
+            for lane in lanes {
+                lane.writeOpeningWitness { device, block, region in
+                    do throws(DeviceError) {
+                        try files[Int(device.rawValue)].write(
+                            from: region,
+                            at: block * UInt64(Geometry.blockByteCount)
+                        )
+                        return true
+                    } catch {
+                        refused = error
+                        return false
+                    }
+                }
+            }
+            for file in files { try converting { () throws(DeviceError) in try file.flush() } }
+        }
+        if let refused { throw ControlError(refused) }
+    }
+
+    private static func converting(
+        _ body: () throws(DeviceError) -> Void
+    ) throws(ControlError) {
+        do throws(DeviceError) {
+            try body()
         } catch {
-            throw .recovery(pool: catalogue.pool.name, finding: RecoveryText.of(error))
+            throw ControlError(error)
+        }
+    }
+
+    static func converting<Value>(
+        _ catalogue: Catalogue,
+        _ body: () throws(RecoveryError) -> Value
+    ) throws(ControlError) -> Value {
+        do throws(RecoveryError) {
+            return try body()
+        } catch {
+            throw ControlError(error, of: catalogue.pool.name, catalogue.devices)
         }
     }
 
@@ -301,6 +353,23 @@ struct DeviceSource: RecoverySource {
     }
 }
 
+extension ControlError {
+    /// Why the pool cannot be opened; a device that tells of age is named by its path.
+    init(_ error: RecoveryError, of pool: String, _ devices: [DeviceRow]) {
+        let finding = RecoveryText.of(error)
+        func path(_ device: DeviceIndex) -> String {
+            devices.first { $0.index == device }?.path ?? "device \(device.rawValue)"
+        }
+        switch error {
+        case .catalogueOlder(let device, _, _, _):
+            self = .catalogueOlder(pool: pool, path: path(device), finding: finding)
+        case .deviceOlder(let device, _, _):
+            self = .deviceOlder(path: path(device), finding: finding)
+        default: self = .recovery(pool: pool, finding: finding)
+        }
+    }
+}
+
 /// Why a pool cannot be opened, in words.
 enum RecoveryText {
     static func of(_ error: RecoveryError) -> String {
@@ -326,6 +395,14 @@ enum RecoveryText {
         case .leafDamaged(let key): "leaf \(key.tree.rawValue):\(key.index) is damaged"
         case .mapTooSmall(let leafCount):
             "the log changes \(leafCount) leaves, more than the memory for the map holds"
+        case .catalogueOlder(let device, let lane, let has, let witnessed):
+            "device \(device.rawValue) was told of opening \(witnessed.incarnation) and of "
+                + "checkpoint \(witnessed.checkpoint) of lane \(lane.rawValue), the catalogue "
+                + "knows of opening \(has.incarnation) and checkpoint \(has.checkpoint)"
+        case .deviceOlder(let device, let has, let witnessed):
+            "device \(device.rawValue) was told of opening \(has.incarnation) and checkpoint "
+                + "\(has.checkpoint), all devices were of opening \(witnessed.incarnation) and "
+                + "checkpoint \(witnessed.checkpoint)"
         case .catalogue(let text): text
         }
     }

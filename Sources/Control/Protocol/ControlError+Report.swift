@@ -25,7 +25,7 @@ package struct ErrorReport: Equatable, Sendable {
 extension ControlError {
     package var report: ErrorReport {
         reportOfInput ?? reportOfPart ?? reportOfPlan ?? reportOfDevice ?? reportOfObject
-            ?? reportOfRefusal ?? reportOfTalk ?? reportOfFailure
+            ?? reportOfRefusal ?? reportOfAge ?? reportOfTalk ?? reportOfFailure
     }
 
     private var reportOfInput: ErrorReport? {
@@ -269,6 +269,26 @@ extension ControlError {
                 .refused,
                 "what was typed is not '\(object)'",
                 "nothing was changed"
+            )
+        default: nil
+        }
+    }
+
+    private var reportOfAge: ErrorReport? {
+        switch self {
+        case .catalogueOlder(let pool, let path, let finding):
+            .init(
+                "catalogue_older",
+                .refused,
+                "the catalogue of pool '\(pool)' is older than \(path) says: \(finding)",
+                "put the newest catalogue back, with all files that lay beside it"
+            )
+        case .deviceOlder(let path, let finding):
+            .init(
+                "device_older",
+                .refused,
+                "\(path): is a copy from earlier: \(finding)",
+                "bring back the device as it was last, or an image of it that is as new"
             )
         default: nil
         }

@@ -66,6 +66,10 @@ package enum ControlError: Error, Equatable, Sendable {
     case notForThisUser(user: UInt32)
     /// The log cannot be replayed.
     case recovery(pool: String, finding: String)
+    /// The catalogue was put back from a copy; the device at `path` knows of a later one.
+    case catalogueOlder(pool: String, path: String, finding: String)
+    /// The device was put back from a copy.
+    case deviceOlder(path: String, finding: String)
     case shuttingDown(pool: String)
     case noSpace(pool: String)
     case readOnly(pool: String)

@@ -6,7 +6,7 @@ internal import Units
 
 /// The checkpoint in progress, if there is one.
 struct CheckpointState {
-    enum Phase { case idle, draining, flushing, committing }
+    enum Phase { case idle, draining, flushing, committing, telling }
     var phase = Phase.idle
     /// Somebody needs one: no leaf slot is clean, or segments wait to be freed.
     var isWanted = false
@@ -26,7 +26,13 @@ struct CheckpointState {
     /// Tiers that it flushes.
     var flushesFlash = false
     var flushesDisk = false
-    /// Segments that are free when it is durable.
+    /// Of the witness: writes in flight, devices that took it, and times that it was written.
+    var witnessesInFlight = 0
+    var witnessesTaken = 0
+    var tellingAttemptCount = 0
+    /// It was taken, and is being flushed.
+    var isTold = false
+    /// Segments that are free when it is durable and the devices were told.
     var forgetting: [Int] = []
     var vacated: [(volume: Int, leaf: UInt64)] = []
     var stored: [(volume: Int, leaf: UInt64)] = []
@@ -52,7 +58,8 @@ enum CatalogueAwait {
 // 2. All records up to the position have landed.
 // 3. Both tiers are flushed: nothing that the leaves refer to is volatile any more.
 // 4. The catalogue commits.
-// 5. Only now are the forgotten segments free, each when no read is in flight to it.
+// 5. If it forgets segments, the devices are told so (Checkpoint+Telling).
+// 6. Only now are the forgotten segments free, each when no read is in flight to it.
 extension Lane {
     func runCheckpoint() {
         // What failed may be what this checkpoint rests on.
@@ -64,6 +71,9 @@ extension Lane {
             believeCheckpointFlush()
             if !isReadOnly { commitIfReady() }
         case .committing: break
+        case .telling:
+            believeCheckpointFlush()
+            if !isReadOnly { tellDevices() }
         }
     }
 
@@ -149,7 +159,9 @@ extension Lane {
             segmentSequence: host.newestSequence,
             blockOffset: UInt32(host.cursor),
             nextRecord: host.nextNumber,
-            previousChecksum: host.previousChecksum
+            previousChecksum: host.previousChecksum,
+            checkpoint: age.checkpoint + 1,
+            witnessed: age.toldTwice
         )
     }
 
@@ -315,18 +327,23 @@ extension Lane {
         checkpoint.flushFailed = false
         checkpoint.flushesFlash = false
         checkpoint.flushesDisk = false
+        if flashIsUnflushed && !Mutant.checkpointWithoutFlashFlush.isOn {
+            submitCheckpointFlush(.flash)
+        }
+        if diskIsUnflushed && !Mutant.checkpointWithoutDiskFlush.isOn {
+            submitCheckpointFlush(.disk)
+        }
+        flashIsUnflushed = false
+        diskIsUnflushed = false
+        commitIfReady()
+    }
+
+    /// Flushes the devices of a tier; there are operations for them.
+    func submitCheckpointFlush(_ role: DeviceRole) {
         flushCoversCheckpoint = landedThrough
-        for device in pool.devices {
-            let isNeeded = device.role == .flash ? flashIsUnflushed : diskIsUnflushed
-            guard isNeeded else { continue }
-            if Mutant.checkpointWithoutFlashFlush.isOn && device.role == .flash { continue }
-            if Mutant.checkpointWithoutDiskFlush.isOn && device.role == .disk { continue }
+        if role == .flash { checkpoint.flushesFlash = true } else { checkpoint.flushesDisk = true }
+        for device in pool.devices where device.role == role {
             checkpoint.flushesInFlight += 1
-            if device.role == .flash {
-                checkpoint.flushesFlash = true
-            } else {
-                checkpoint.flushesDisk = true
-            }
             operations.submit(
                 .flush,
                 at: (device.index, 0),
@@ -335,13 +352,10 @@ extension Lane {
                 for: OperationSlot(
                     owner: .checkpointFlush,
                     ownerIndex: Int32(device.index.rawValue),
-                    ticket: pool.beginFlush(device.role)
+                    ticket: pool.beginFlush(role)
                 )
             )
         }
-        flashIsUnflushed = false
-        diskIsUnflushed = false
-        commitIfReady()
     }
 
     func completeCheckpointFlush(_ slot: OperationSlot, isGood: Bool) {
@@ -385,7 +399,7 @@ extension Lane {
         catalogueAwaited.append(.commit)
     }
 
-    // MARK: Step 5
+    // MARK: Behind the commit
 
     /// The catalogue answers the oldest question.
     package func answer(_ answer: CatalogueAnswer) {
@@ -432,16 +446,11 @@ extension Lane {
         if Mutant.segmentFreedBeforeCommit.isOn {
             checkpoint.forgetting.removeAll { pool.segments[$0].use != .forgetting }
         }
-        for segment in checkpoint.forgetting {
-            if pool.segments[segment].readerCount == 0 || Mutant.segmentReusedUnderRead.isOn {
-                releaseSegment(segment)
-            } else {
-                pool.segments[segment].use = .draining
-            }
+        age.checkpoint += 1
+        if checkpoint.forgetting.isEmpty || Mutant.segmentFreedBeforeWitness.isOn {
+            releaseForgotten()
+        } else {
+            beginTelling()
         }
-        checkpoint.forgetting.removeAll(keepingCapacity: true)
-        checkpoint.phase = .idle
-        checkpoint.endedAt = now
-        hasProgressed = true
     }
 }

@@ -160,6 +160,9 @@ package final class Lane: @unchecked Sendable {
 
     // Checkpoint and catalogue
     var checkpoint = CheckpointState()
+    var age = LaneAge()
+    /// A block for each device's witness.
+    let witnessArena: Arena
     var catalogueOutbox: [CatalogueRequest] = []
     var catalogueAwaited: [CatalogueAwait] = []
     var events: [EventRow] = []
@@ -227,6 +230,10 @@ package final class Lane: @unchecked Sendable {
         scrubArena = Arena(
             byteCount: 2 * Scrub.bufferBlockCount * Geometry.blockByteCount,
             isPopulated: false
+        )
+        witnessArena = Arena(
+            byteCount: pool.devices.count * Geometry.blockByteCount,
+            isPopulated: configuration.isPopulated
         )
         flashReclaim = Reclaim(tier: .flash)
         diskReclaim = Reclaim(tier: .disk)
@@ -309,6 +316,7 @@ package final class Lane: @unchecked Sendable {
             endReading(Int(slot.segment))
         case .flush: completeFlush(slot, isGood: isGood)
         case .checkpointFlush: completeCheckpointFlush(slot, isGood: isGood)
+        case .witness: completeWitness(isGood: isGood)
         case .discard: break
         }
     }

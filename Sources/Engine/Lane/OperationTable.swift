@@ -23,8 +23,10 @@ struct OperationSlot: BitwiseCopyable {
         case scrub
         /// A flash flush for hosts.
         case flush
-        /// A flush before a checkpoint is committed.
+        /// A flush before a checkpoint is committed, or behind its witness.
         case checkpointFlush
+        /// The witness of a checkpoint.
+        case witness
         case discard
     }
     var owner = Owner.free
@@ -49,7 +51,7 @@ struct OperationSlot: BitwiseCopyable {
 /// What a lane asks a device for.
 package enum OperationPurpose: Sendable {
     case hostRead, mergeRead, hostRecord, moveRead, moveRecord, verifyRead, scanRead, scrubRead
-    case recordFlush, checkpointFlush, discard
+    case recordFlush, checkpointFlush, witness, discard
 }
 
 /// The operations of a lane that have not completed, and those that wait to be taken.
@@ -142,6 +144,7 @@ struct OperationTable {
         case .scrub: purpose = .scrubRead
         case .flush: purpose = .recordFlush
         case .checkpointFlush: purpose = .checkpointFlush
+        case .witness: purpose = .witness
         case .free, .discard: purpose = .discard
         }
         return (purpose, slot.isRepeated)

@@ -47,7 +47,9 @@ struct CatalogueCheck {
 
     private func check(_ position: LanePosition) throws(RecoveryError) {
         try check(position.lane)
-        guard position.nextRecord.rawValue > 0, position.nextRecord.rawValue < .max >> 1 else {
+        guard position.nextRecord.rawValue > 0, position.nextRecord.rawValue < .max >> 1,
+            position.checkpoint < .max >> 1, position.witnessed <= position.checkpoint
+        else {
             throw .rowImpossible(table: "positions")
         }
         guard let segment = position.segment else { return }

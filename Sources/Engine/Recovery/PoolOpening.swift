@@ -54,6 +54,8 @@ package struct PoolOpening {
             deviceIdentifiers: deviceIdentifiers,
             recordDataBlockMax: configuration.recordDataBlockMax
         )
+        let witnesses = Witnesses(self, source)
+        try check(witnesses)
         try CatalogueCheck(laneCount: laneCount, devices: devices).check(contents)
         adoptSegments(into: pool)
         var lanes: [Lane] = []
@@ -68,6 +70,7 @@ package struct PoolOpening {
             var replay = Replay(lane: lane, position: position, segments: found)
             try replay.run(from: source, &report)
             lane.finishRecovery()
+            lane.adoptAge(position, witnesses)
         }
         tell(report, to: lanes.first)
         pool.beginAllocation()

@@ -25,6 +25,11 @@ package enum RecoveryError: Error, Equatable, Sendable {
     /// A record that was flushed is damaged, header and tail: which blocks it changed is unknown,
     /// and what they read as would be old data.
     case recordLost(lane: LaneIndex, number: RecordNumber, segment: SegmentAddress?)
+    /// A device was told of a later opening of the pool, or of a later checkpoint, than this
+    /// catalogue knows: it was put back from a copy.
+    case catalogueOlder(device: DeviceIndex, lane: LaneIndex, has: Age, witnessed: Age)
+    /// A device was not told what all devices were: it was put back from a copy.
+    case deviceOlder(device: DeviceIndex, has: Age, witnessed: Age)
     /// A leaf is damaged in the catalogue.
     case leafDamaged(LeafKey)
     /// The log since the last checkpoint touches more leaves than the lane holds in memory.

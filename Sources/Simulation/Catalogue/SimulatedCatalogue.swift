@@ -10,6 +10,10 @@ package import Units
 /// Serves the requests of lanes, one queue each.
 package final class SimulatedCatalogue {
     package private(set) var tables = CatalogueTables()
+    /// Copies of the tables are made now and then, and kept.
+    package var keepsCopies = false
+    private var copies: [CatalogueTables] = []
+    private static var copyCountMax: Int { 8 }
     private var queues: [[CatalogueRequest]]
     private var random: SimulationRandom
     private let journal: Journal
@@ -56,10 +60,29 @@ package final class SimulatedCatalogue {
             return (.loaded(tables.leaf(key)), request, next)
         case .commit(let image):
             journal.met(.checkpointCommitted)
+            keepCopy()
             tables.apply(image)
             return (.committed, request, next)
         }
     }
+
+    private func keepCopy() {
+        guard keepsCopies, random.isOne(in: 3) else { return }
+        if copies.count == Self.copyCountMax {
+            copies.remove(at: random.below(Self.copyCountMax))
+        }
+        copies.append(tables)
+    }
+
+    /// One of the copies that were made, mostly since the pool was opened last; nil for none.
+    package func olderCopy() -> CatalogueTables? {
+        guard !copies.isEmpty else { return nil }
+        let young = copies.filter { $0.incarnation == tables.incarnation }
+        return random.pick(young.isEmpty || random.isOne(in: 4) ? copies : young)
+    }
+
+    /// Somebody puts a copy in the catalogue's place.
+    package func putBack(_ copy: CatalogueTables) { tables = copy }
 
     /// Requests that are not answered.
     package var requestCount: Int { queues.reduce(0) { $0 + $1.count } }
@@ -100,6 +123,9 @@ package final class SimulatedCatalogue {
     /// The pool is opened once more; the number is durable before anything else happens.
     package func beginIncarnation() { tables.incarnation += 1 }
 
+    /// Every device was told of the incarnation.
+    package func noteWitnessed() { tables.witnessedIncarnation = tables.incarnation }
+
     private func duration(of request: CatalogueRequest) -> UInt64 {
         switch request {
         case .load: random.duration(around: loadNanoseconds, slowOneIn: slowOneIn)
@@ -111,6 +137,7 @@ package final class SimulatedCatalogue {
 /// The catalogue's rows.  Never iterated in an order that depends on hashing.
 package struct CatalogueTables: Sendable {
     package var incarnation: UInt32 = 0
+    package var witnessedIncarnation: UInt32 = 0
     private var leaves: [LeafKey: [UInt8]] = [:]
     private var heat: [LeafKey: [UInt8]] = [:]
     private var volumes: [VolumeIdentifier: VolumeRow] = [:]
@@ -168,7 +195,8 @@ package struct CatalogueTables: Sendable {
             segments: segmentRows,
             positions: positions.values.sorted { $0.lane < $1.lane },
             leafKeys: leafKeys,
-            scrubs: scrubRows
+            scrubs: scrubRows,
+            witnessedIncarnation: witnessedIncarnation
         )
     }
 }

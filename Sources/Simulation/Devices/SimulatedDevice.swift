@@ -231,6 +231,7 @@ package final class SimulatedDevice {
         for position in 0..<(region.byteCount / Geometry.blockByteCount) {
             invariant(newest[first + position] == 0, "formatting overwrites nothing volatile")
             image.write(region.block(position), to: first + position)
+            faults?.clear(first + position)
         }
     }
 

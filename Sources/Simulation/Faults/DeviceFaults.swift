@@ -133,6 +133,7 @@ final class DeviceFaults {
         if fires(rates.writeErrorOneIn) {
             return .writeError(doneCount: random.isOne(in: 2) ? 0 : random.below(blocks.count))
         }
+        guard site != .witnessWrite else { return .none }
         guard rates.reachesHostRecords || geometry.role == .disk || site == .matureWrite else {
             return .none
         }
@@ -221,10 +222,7 @@ final class DeviceFaults {
 
     /// Whether a read of recovery is refused, outside of virtual time.
     func refusesRecovery(_ blocks: Range<Int>) -> Bool {
-        let first = Int(DeviceGeometry.firstSegmentBlock)
-        let isHeader =
-            blocks.count == 1 && (blocks.lowerBound - first) % geometry.segmentBlockCount == 0
-        let site: FaultSite = isHeader ? .recoveryHeaderRead : .recoveryRecordRead
+        let site = recoverySite(of: blocks)
         if !latent.isEmpty, blocks.contains(where: { latent.contains($0) }) {
             journal.fired(.latentError, site)
             return true
@@ -234,7 +232,16 @@ final class DeviceFaults {
             spared = blocks
             return true
         }
-        if isHeader, wrong.contains(blocks.lowerBound) { journal.fired(.rot, site) }
+        if site != .recoveryRecordRead, wrong.contains(blocks.lowerBound) {
+            journal.fired(.rot, site)
+        }
         return false
+    }
+
+    private func recoverySite(of blocks: Range<Int>) -> FaultSite {
+        let first = blocks.lowerBound - Int(DeviceGeometry.firstSegmentBlock)
+        if first < 0 { return .recoveryWitnessRead }
+        let isHeader = blocks.count == 1 && first % geometry.segmentBlockCount == 0
+        return isHeader ? .recoveryHeaderRead : .recoveryRecordRead
     }
 }

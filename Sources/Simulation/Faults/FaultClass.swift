@@ -35,11 +35,13 @@ package enum FaultSite: Int, Sendable, CaseIterable {
     case segmentHeaderWrite
     case matureWrite, coldWrite
     case recordFlush, flashCheckpointFlush, diskCheckpointFlush
-    case recoveryHeaderRead, recoveryRecordRead
+    /// What a device is told of a checkpoint.
+    case witnessWrite
+    case recoveryHeaderRead, recoveryRecordRead, recoveryWitnessRead
 
     package var isWrite: Bool {
         switch self {
-        case .hostRecordWrite, .segmentHeaderWrite, .matureWrite, .coldWrite: true
+        case .hostRecordWrite, .segmentHeaderWrite, .matureWrite, .coldWrite, .witnessWrite: true
         default: false
         }
     }
@@ -51,7 +53,12 @@ package enum FaultSite: Int, Sendable, CaseIterable {
         }
     }
 
-    package var isRecovery: Bool { self == .recoveryHeaderRead || self == .recoveryRecordRead }
+    package var isRecovery: Bool {
+        switch self {
+        case .recoveryHeaderRead, .recoveryRecordRead, .recoveryWitnessRead: true
+        default: false
+        }
+    }
 }
 
 extension FaultClass {
@@ -66,7 +73,11 @@ extension FaultClass {
         case .rot:
             return !site.isWrite && !site.isFlush && site != .verifyRead
                 && site != .recoveryRecordRead
-        case .writeError, .partialWrite, .lostWrite, .misdirectedWrite: return site.isWrite
+        case .writeError: return site.isWrite
+        // A witness is one block.  Devices that lose it as often as they are told are like those
+        // that were put back from a copy, and are refused.
+        case .partialWrite, .lostWrite, .misdirectedWrite:
+            return site.isWrite && site != .witnessWrite
         case .flushError: return site.isFlush
         }
     }

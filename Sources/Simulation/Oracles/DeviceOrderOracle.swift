@@ -72,6 +72,7 @@ package final class DeviceOrderOracle {
         let first = Int(operation.offset / 4096)
         writeCount += 1
         for block in first..<(first + Int(bytes / 4096)) {
+            if DeviceLayout.isWitness(block: UInt64(block)) { continue }
             guard geometries[device].contains(block) else {
                 return journal.report(
                     .operationRules,

@@ -9,6 +9,8 @@ package enum Probe: Int, Sendable, CaseIterable {
     case commitInFlightLost
     case crashDuringRecovery
     case crashRightAfterRecovery
+    case oldCatalogueRefused
+    case oldCatalogueOpened
     case crashBeforeVerification
     case crashWhenFull
     case crashWithRequestsInFlight

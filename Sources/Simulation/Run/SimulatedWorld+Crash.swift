@@ -1,5 +1,6 @@
 internal import Catalogue
 internal import Engine
+internal import Format
 internal import IO
 internal import Units
 
@@ -107,18 +108,13 @@ extension SimulatedWorld {
 
     /// Opens the pool from what the devices and the catalogue hold; often more than once.
     func recover() {
-        var openings = crashes.isOne(in: 8) ? 2 : 1
-        while openings > 0, journal.isEmpty {
-            openings -= 1
-            lanes = []
-            pool = nil
-            // Whoever opens a device flushes it first: nothing that recovery reads, and decides by,
-            // can be taken back later.
-            for device in devices { device.makeAllDurable() }
-            catalogue.beginIncarnation()
-            restartClock()
-            guard open() else { return }
-            if openings > 0 { journal.met(.crashDuringRecovery) }
+        if !mayPutBack || !crashes.isOne(in: 3) || !openFromOlderCatalogue() {
+            var openings = crashes.isOne(in: 8) ? 2 : 1
+            while openings > 0, journal.isEmpty {
+                openings -= 1
+                guard open(isRequired: true, isCut: openings > 0) else { return }
+                if openings > 0 { journal.met(.crashDuringRecovery) }
+            }
         }
         atlas?.restart()
         wasServed = true
@@ -128,6 +124,23 @@ extension SimulatedWorld {
         watchAllDamaged()
     }
 
+    /// Not where the catalogue is to know all that the lanes know.
+    private var mayPutBack: Bool { parameters.putsBackOldCatalogues && isLoaded }
+
+    /// Somebody puts an older copy of the catalogue back.  It must be refused, or be as good.
+    private func openFromOlderCatalogue() -> Bool {
+        guard let copy = catalogue.olderCopy() else { return false }
+        let newest = catalogue.tables
+        catalogue.putBack(copy)
+        if open(isRequired: false, isCut: false) {
+            journal.met(.oldCatalogueOpened)
+            return true
+        }
+        journal.met(.oldCatalogueRefused)
+        catalogue.putBack(newest)
+        return false
+    }
+
     /// Seconds since 1970, by a clock that at times is set ten years on or back.
     private func wallSeconds() -> Int64 {
         let tenYears: Int64 = 315_360_000
@@ -135,7 +148,16 @@ extension SimulatedWorld {
         return 1_700_000_000 + Int64(elapsedNanoseconds / 1_000_000_000) + jump
     }
 
-    private func open() -> Bool {
+    /// Opens the pool, up to the moment when it serves, or is cut off before.
+    ///
+    /// - Parameter isRequired: the catalogue is the newest: it must not be refused.
+    private func open(isRequired: Bool, isCut: Bool) -> Bool {
+        lanes = []
+        pool = nil
+        // Whoever opens a device flushes it first: nothing that recovery reads, and decides by, can
+        // be taken back later.
+        for device in devices { device.makeAllDurable() }
+        restartClock()
         let contents = catalogue.tables.contents
         let opening = PoolOpening(
             identifier: poolIdentifier,
@@ -143,24 +165,43 @@ extension SimulatedWorld {
             devices: geometries,
             deviceIdentifiers: deviceIdentifiers,
             contents: contents,
-            incarnation: contents.incarnation,
+            incarnation: contents.incarnation + 1,
             configuration: parameters.configuration,
             randomSeed: identities.next(),
             wallSeconds: wallSeconds()
         )
+        let source = SimulatedSource(devices: devices, catalogue: catalogue)
         do throws(RecoveryError) {
-            let opened = try opening.open(
-                from: SimulatedSource(devices: devices, catalogue: catalogue),
-                now: Instant(nanoseconds: now)
-            )
+            try opening.checkAge(from: source)
+            catalogue.beginIncarnation()
+            let opened = try opening.open(from: source, now: Instant(nanoseconds: now))
             pool = opened.pool
             lanes = opened.lanes
             journal.trace("opened: \(opened.report)")
             compareScrubs(with: contents.scrubs)
+            tellDevices(isCut: isCut)
             return true
         } catch {
-            journal.report(.recovers, "the pool does not open: \(error)")
+            journal.trace("refused: \(error)")
+            if isRequired { journal.report(.recovers, "the pool does not open: \(error)") }
             return false
+        }
+    }
+
+    /// Writes the lanes' witnesses, as whoever opens a pool does, and notes that they were.
+    private func tellDevices(isCut: Bool) {
+        // How many places are written before the cut.
+        let told = isCut ? crashes.below(Witness.placeCount + 1) : Witness.placeCount
+        for _ in 0..<told {
+            for lane in lanes {
+                lane.writeOpeningWitness { device, block, region in
+                    devices[Int(device.rawValue)].writeNow(offset: block * 4096, from: region)
+                    return true
+                }
+            }
+        }
+        if !isCut || told == Witness.placeCount && crashes.isOne(in: 2) {
+            catalogue.noteWitnessed()
         }
     }
 

@@ -20,9 +20,10 @@ extension SimulatedWorld {
 
     private func damage(_ hit: (SimulatedDevice, Int) -> Bool) {
         guard let atlas, atlas.damagedCount < FaultRates.damagedBlockMax else { return }
-        switch atlas.faults[0].random.below(6) {
-        case 0: return damageTable(hit)
-        case 1: return damageSegmentHeader(hit)
+        switch atlas.faults[0].random.below(14) {
+        case 0, 1: return damageTable(hit)
+        case 2, 3: return damageSegmentHeader(hit)
+        case 4: return damageWitness(hit)
         default: break
         }
         let usable = volumes.indices.filter { volumes[$0].life == .live }
@@ -126,6 +127,18 @@ extension SimulatedWorld {
         if hit(devices[chosen.device], chosen.block) {
             journal.trace("damage to the segment header in block \(chosen.block)")
         }
+    }
+
+    /// Damages one of the two places of a lane's witness on a device.
+    private func damageWitness(_ hit: (SimulatedDevice, Int) -> Bool) {
+        guard let atlas else { return }
+        let device = atlas.faults[0].random.below(devices.count)
+        let lane = LaneIndex(UInt16(atlas.faults[0].random.below(lanes.count)))
+        let blocks = (0..<Witness.placeCount).map {
+            Int(DeviceLayout.witnessBlock(lane: lane, place: $0))
+        }
+        guard blocks.allSatisfy({ !atlas.faults[device].isDamaged($0) }) else { return }
+        _ = hit(devices[device], atlas.faults[0].random.pick(blocks))
     }
 
     /// Whether a block is the header of a segment in which a log went on after the last checkpoint.

@@ -135,6 +135,7 @@ package final class SimulatedWorld {
             seed: seed,
             journal: journal
         )
+        catalogue.keepsCopies = parameters.putsBackOldCatalogues
         order = DeviceOrderOracle(
             devices: devices,
             geometries: geometries.map {

@@ -63,6 +63,8 @@ package struct SeedParameters: Sendable {
     package var crashModes: [CrashMode] = [.dropAll]
     /// Before one request of so many somebody starts or pauses a scrub; zero for never.
     package var scrubOneIn = 0
+    /// After some crashes an older copy of the catalogue is put in its place.
+    package var putsBackOldCatalogues = false
     package var commitNanoseconds: UInt64 = 2_000_000
     package var loadNanoseconds: UInt64 = 200_000
     package var slowOneIn = 0
@@ -91,7 +93,10 @@ package struct SeedParameters: Sendable {
     /// Has chances of its own: without faults a seed is what it would be if there were none.
     private mutating func drawFaults() {
         var random = SimulationRandom(seed: seed, stream: .faultRates)
-        guard random.isOne(in: 3) else { return }
+        guard random.isOne(in: 3) else {
+            putsBackOldCatalogues = random.isOne(in: 3)
+            return
+        }
         faults = FaultRates(
             hasCrashes: crashOneIn + crashAfterFlushPermille > 0,
             random: &random
