@@ -75,6 +75,8 @@ import Testing
         let inspected = run("inspect", flash)
         #expect(inspected.status == 0 && inspected.output.contains("demo"))
         #expect(run("inspect", flash, "segments").status == 0)
+        let witnesses = run("inspect", flash, "witness")
+        #expect(witnesses.status == 0 && witnesses.output.contains("no witness"))
         #expect(run("inspect", flash, "segment", "0").status == 1)
         #expect(run("inspect", run.home + "/pools/demo/catalogue.sqlite").status == 0)
 

@@ -125,4 +125,22 @@ import Units
         #expect(bench.lane.isReadOnly)
         #expect(bench.read(volume, at: 0, count: 4096) != nil)
     }
+
+    @Test func `a catalogue with more lanes than have room for witnesses is refused`() throws {
+        let (bench, _) = try bench()
+        let opening = PoolOpening(
+            identifier: bench.identifier,
+            laneCount: DeviceLayout.witnessLaneCountMax + 1,
+            devices: [bench.flash, bench.disk],
+            deviceIdentifiers: bench.deviceIdentifiers,
+            contents: bench.contents,
+            incarnation: bench.contents.incarnation + 1,
+            configuration: bench.configuration,
+            randomSeed: 1,
+            wallSeconds: 0
+        )
+        #expect(throws: RecoveryError.rowImpossible(table: "pool")) {
+            try opening.checkAge(from: bench)
+        }
+    }
 }

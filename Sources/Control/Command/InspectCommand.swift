@@ -6,9 +6,10 @@ struct InspectCommand: ParsableCommand {
         commandName: "inspect",
         abstract: "Show what lies on a device or in a catalogue.  Reads only.",
         discussion: """
-            Targets: superblock; segment (a list of those in use); segment N (its header and \
-            records); record N[:BLOCK] (records of segment N with their entries); of a catalogue: \
-            leaf TREE (its leaves), leaf TREE:INDEX (one, block by block).
+            Targets: superblock; witness (what the device was told of the pool's age); segment (a \
+            list of those in use); segment N (its header and records); record N[:BLOCK] (records \
+            of segment N with their entries); of a catalogue: leaf TREE (its leaves), leaf \
+            TREE:INDEX (one, block by block).
             """
     )
 

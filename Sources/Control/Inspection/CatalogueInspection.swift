@@ -74,7 +74,7 @@ package struct CatalogueInspection {
         case .leaf(let tree, let index?):
             let key = LeafKey(tree: TreeIdentifier(tree), index: index)
             return try leaf(key, in: catalogue)
-        case .superblock, .segment, .record:
+        case .superblock, .witnesses, .segment, .record:
             throw .inspectTarget(text: "\(target) of a catalogue: name a device")
         }
     }

@@ -6,7 +6,7 @@ internal import Units
 /// A damaged structure is shown as what it is, damaged, and the walk goes on behind it where that
 /// is possible.
 package struct DeviceInspection: ~Copyable {
-    private let source: InspectionSource
+    let source: InspectionSource
 
     package init(path: String) throws(ControlError) { source = try InspectionSource(path: path) }
 
@@ -22,6 +22,7 @@ package struct DeviceInspection: ~Copyable {
     package func show(_ target: InspectionTarget) throws(ControlError) -> Findings {
         switch target {
         case .summary, .superblock: return superblock()
+        case .witnesses: return try witnesses()
         case .segments: return try segments()
         case .segment(let index): return try segment(index, block: nil, showsEntries: false)
         case .record(let index, let block):

@@ -5,6 +5,8 @@ package enum InspectionTarget: Equatable, Sendable {
     /// The superblock of a device, or what a catalogue holds.
     case summary
     case superblock
+    /// What the device was told of the pool's age.
+    case witnesses
     /// Every segment in use.
     case segments
     /// A segment's header and its records.
@@ -24,6 +26,7 @@ package enum InspectionTarget: Equatable, Sendable {
         let parts = words.dropFirst().joined(separator: ":").split(separator: ":").map(String.init)
         switch (what, parts.count) {
         case ("superblock", 0): self = .superblock
+        case ("witness", 0), ("witnesses", 0): self = .witnesses
         case ("segment", 0), ("segments", 0): self = .segments
         case ("segment", 1):
             guard let index = UInt32(parts[0]) else { throw refuse() }

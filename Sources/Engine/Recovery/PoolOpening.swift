@@ -54,7 +54,7 @@ package struct PoolOpening {
             deviceIdentifiers: deviceIdentifiers,
             recordDataBlockMax: configuration.recordDataBlockMax
         )
-        let witnesses = Witnesses(self, source)
+        let witnesses = try Witnesses(self, source)
         try check(witnesses)
         try CatalogueCheck(laneCount: laneCount, devices: devices).check(contents)
         adoptSegments(into: pool)

@@ -31,7 +31,10 @@ struct Witnesses {
     private var found: [[Witness?]]
 
     /// Reads what the devices of a pool were told.
-    init(_ opening: PoolOpening, _ source: some RecoverySource) {
+    init(_ opening: PoolOpening, _ source: some RecoverySource) throws(RecoveryError) {
+        guard opening.laneCount <= DeviceLayout.witnessLaneCountMax else {
+            throw .rowImpossible(table: "pool")
+        }
         let arena = Arena(byteCount: Geometry.blockByteCount, isPopulated: false)
         found = opening.devices.map { device in
             (0..<opening.laneCount).map { index in
@@ -79,7 +82,7 @@ extension PoolOpening {
     /// told what the catalogue says it was.  Reads only; to be called before the catalogue is
     /// changed, so that no attempt makes it look newer.
     package func checkAge(from source: some RecoverySource) throws(RecoveryError) {
-        try check(Witnesses(self, source))
+        try check(try Witnesses(self, source))
     }
 
     func check(_ witnesses: Witnesses) throws(RecoveryError) {
