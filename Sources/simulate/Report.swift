@@ -19,7 +19,7 @@ struct Report {
         )
         print(
             "\(totals.stepCount) steps, \(totals.crashCount) crashes, "
-                + "\(rounded(Double(totals.virtualNanoseconds) / 1e9)) s of virtual time"
+                + "\(rounded(totals.virtualSeconds)) s of virtual time"
         )
         let modes = totals.recoveries.keys.sorted().map { "\($0) \(totals.recoveries[$0] ?? 0)" }
         print("recoveries: \(modes.joined(separator: ", "))")
@@ -61,7 +61,7 @@ struct Report {
             "seeds": totals.seedCount, "from": options.firstSeed, "steps": totals.stepCount,
             "crashes": totals.crashCount, "seconds": seconds, "seedsPerSecond": seedsPerSecond,
             "jobs": options.jobCount, "recoveries": totals.recoveries,
-            "virtualSeconds": Double(totals.virtualNanoseconds) / 1e9,
+            "virtualSeconds": totals.virtualSeconds,
         ]
         var probes: [String: UInt64] = [:]
         for probe in Probe.allCases { probes["\(probe)"] = totals.probes[probe.rawValue] }

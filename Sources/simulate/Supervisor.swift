@@ -11,7 +11,9 @@ struct Totals: Sendable {
     var seedCount: UInt64 = 0
     var stepCount: UInt64 = 0
     var crashCount: UInt64 = 0
-    var virtualNanoseconds: UInt64 = 0
+    /// Of all pools: idle ones live for days between scrubs, which soon is more than nanoseconds
+    /// can be counted.
+    var virtualSeconds = 0.0
     var probes = [UInt64](repeating: 0, count: Probe.allCases.count)
     var matrix = [UInt64](repeating: 0, count: FaultMatrix().counts.count)
     var recoveries: [String: UInt64] = [:]
@@ -178,7 +180,7 @@ final class Supervisor: Sendable {
             }
             state.totals.stepCount += UInt64(words[2]) ?? 0
             state.totals.crashCount += UInt64(words[3]) ?? 0
-            state.totals.virtualNanoseconds += UInt64(words[4]) ?? 0
+            state.totals.virtualSeconds += (Double(words[4]) ?? 0) / 1e9
             for (index, count) in words[5].split(separator: ",").enumerated()
             where index < state.totals.probes.count {
                 state.totals.probes[index] += UInt64(count) ?? 0
