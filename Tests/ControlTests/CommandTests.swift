@@ -36,24 +36,10 @@ import Testing
     }
 
     @Test func `a pool is planned, made, shown, inspected and destroyed`() throws {
-        let run = CommandRun()
-        let flash = run.home + "/flash.img"
-        let disk = run.home + "/disk.img"
-        try FileManager.default.createDirectory(
-            atPath: run.home,
-            withIntermediateDirectories: true
-        )
-        func create(_ lastArgument: String = "--lanes=1") -> CommandRun.Outcome {
-            run(
-                "pool",
-                "create",
-                "demo",
-                "--flash",
-                flash + ":64MiB",
-                "--disk",
-                disk + ":128MiB,model=hdd7200",
-                lastArgument
-            )
+        let demo = try DemoPool()
+        let (run, flash, disk) = (demo.run, demo.flash, demo.disk)
+        func create(_ option: String = "--lanes=1") -> CommandRun.Outcome {
+            demo.create(option, diskSettings: ",model=hdd7200")
         }
         let plan = create("--dry-run")
         #expect(plan.status == 0 && plan.output.contains("would create pool demo"))

@@ -7,10 +7,13 @@ import Units
 
 /// What a process that was killed leaves of a pool can be made, or destroyed, again.
 @Suite struct LeftoverTests {
-    private let run = CommandRun()
-    private var flash: String { run.home + "/flash.img" }
-    private var disk: String { run.home + "/disk.img" }
-    private var directory: String { run.home + "/pools/demo" }
+    private let demo: DemoPool
+    private var run: CommandRun { demo.run }
+    private var flash: String { demo.flash }
+    private var disk: String { demo.disk }
+    private var directory: String { demo.directory.path }
+
+    init() throws { demo = try DemoPool() }
 
     private func make(_ path: String, _ bytes: Data = Data()) throws {
         try FileManager.default.createDirectory(
@@ -18,20 +21,6 @@ import Units
             withIntermediateDirectories: true
         )
         #expect(FileManager.default.createFile(atPath: path, contents: bytes))
-    }
-
-    private func create() -> CommandRun.Outcome {
-        run(
-            "pool",
-            "create",
-            "demo",
-            "--flash",
-            flash + ":64MiB",
-            "--disk",
-            disk + ":128MiB",
-            "--lanes",
-            "1"
-        )
     }
 
     @Test func `a creation that was cut off before the catalogue can be destroyed`() throws {
@@ -45,13 +34,12 @@ import Units
     @Test func `a creation that was cut off before the catalogue can be given again`() throws {
         try make(directory + "/lock")
         try make(directory + "/catalogue.sqlite.new")
-        let made = create()
+        let made = demo.create()
         #expect(made.status == 0, "\(made.errors)")
         #expect(run("pool", "status", "demo").status == 0)
     }
 
     @Test func `who makes a pool that another has just made leaves it alone`() throws {
-        try make(run.home + "/mark")
         func creation(_ number: Int) throws -> PoolCreation {
             try PoolCreation(
                 name: .pool("demo"),
@@ -74,8 +62,7 @@ import Units
     }
 
     @Test func `the socket that a killed server left does not keep a pool`() throws {
-        try make(run.home + "/mark")
-        #expect(create().status == 0)
+        #expect(demo.create().status == 0)
         try make(directory + "/nbd.sock")
         let destroyed = run("pool", "destroy", "demo", "--yes", "--delete-files")
         #expect(destroyed.status == 0, "\(destroyed.errors)")
@@ -84,8 +71,7 @@ import Units
     }
 
     @Test func `a file that took the place of a device is not removed with the pool`() throws {
-        try make(run.home + "/mark")
-        #expect(create().status == 0)
+        #expect(demo.create().status == 0)
         try FileManager.default.removeItem(atPath: disk)
         try make(disk, Data(repeating: 7, count: 4 << 20))
         #expect(run("pool", "destroy", "demo", "--yes", "--delete-files").status == 0)

@@ -7,42 +7,20 @@ import Testing
 /// Pools on real files and rings, with the command line as their user: with a daemon, without one,
 /// and after a daemon that was not stopped in order.
 @Suite(.serialized) struct PoolServiceTests {
-    private let run = CommandRun()
-    private var flash: String { run.home + "/flash.img" }
-    private var disk: String { run.home + "/disk.img" }
+    private let demo: DemoPool
+    private var run: CommandRun { demo.run }
+    private var flash: String { demo.flash }
+    private var disk: String { demo.disk }
+    private var directory: PoolDirectory { demo.directory }
 
     init() throws {
-        try FileManager.default.createDirectory(
-            atPath: run.home,
-            withIntermediateDirectories: true
-        )
-        let made = run(
-            "pool",
-            "create",
-            "demo",
-            "--flash",
-            flash + ":64MiB",
-            "--disk",
-            disk + ":128MiB,model=hdd7200",
-            "--lanes",
-            "1"
-        )
+        demo = try DemoPool()
+        let made = demo.create(diskSettings: ",model=hdd7200")
         try #require(made.status == 0, "\(made.errors)")
     }
 
-    private var directory: PoolDirectory {
-        PoolDirectory(name: "demo", path: run.home + "/pools/demo")
-    }
-
-    /// A daemon without its signals, on a thread of this process.
     private func serve() throws -> (service: PoolService, server: ControlServer) {
-        var options = PoolService.Options()
-        options.socketPath = run.home + "/nbd.sock"
-        options.addresses = [ListenAddress(host: "127.0.0.1", port: 0)]
-        let service = try PoolService.open(directory, options: options)
-        let server = try ControlServer(path: directory.controlSocketPath, service: service)
-        server.start()
-        return (service, server)
+        try demo.serve(addresses: [ListenAddress(host: "127.0.0.1", port: 0)])
     }
 
     @Test func `volumes live through commands that open the pool themselves`() throws {

@@ -7,41 +7,18 @@ import Units
 
 /// Scrub and check on real files and rings, with the command line as their user.
 @Suite(.serialized) struct ScrubAndCheckTests {
-    private let run = CommandRun()
-    private var flash: String { run.home + "/flash.img" }
-    private var disk: String { run.home + "/disk.img" }
-    private var directory: PoolDirectory {
-        PoolDirectory(name: "demo", path: run.home + "/pools/demo")
-    }
+    private let demo: DemoPool
+    private var run: CommandRun { demo.run }
+    private var flash: String { demo.flash }
+    private var disk: String { demo.disk }
+    private var directory: PoolDirectory { demo.directory }
 
     init() throws {
-        try FileManager.default.createDirectory(
-            atPath: run.home,
-            withIntermediateDirectories: true
-        )
-        let made = run(
-            "pool",
-            "create",
-            "demo",
-            "--flash",
-            flash + ":64MiB",
-            "--disk",
-            disk + ":128MiB",
-            "--lanes",
-            "1"
-        )
+        demo = try DemoPool()
+        let made = demo.create()
         try #require(made.status == 0, "\(made.errors)")
         #expect(run("volume", "create", "demo/a", "8MiB").status == 0)
         #expect(run("volume", "create", "demo/b", "8MiB").status == 0)
-    }
-
-    private func serve() throws -> (service: PoolService, server: ControlServer) {
-        var options = PoolService.Options()
-        options.socketPath = run.home + "/nbd.sock"
-        let service = try PoolService.open(directory, options: options)
-        let server = try ControlServer(path: directory.controlSocketPath, service: service)
-        server.start()
-        return (service, server)
     }
 
     private func items(_ outcome: CommandRun.Outcome) throws -> [JSONValue] {
@@ -50,7 +27,7 @@ import Units
 
     /// A daemon's life in which the scrub is paused: its devices are free behind it.
     private func pause() throws {
-        let (service, server) = try serve()
+        let (service, server) = try demo.serve()
         let paused = run("pool", "scrub", "pause", "demo", "--json")
         #expect(paused.status == 0, "\(paused.errors)")
         #expect(try items(paused).allSatisfy { $0["state"]?.string == "paused" })
@@ -72,7 +49,7 @@ import Units
             }
         )
 
-        let (again, control) = try serve()
+        let (again, control) = try demo.serve()
         #expect(run("pool", "scrub", "start", "demo", "--dry-run").output.contains("paused"))
         #expect(run("pool", "scrub", "start", "demo").status == 0)
         // Paused before its first block: it goes on by itself until it is asked for once more.
@@ -96,7 +73,7 @@ import Units
         let stopped = run("check", "demo")
         #expect(stopped.status == 0, "\(stopped)")
         #expect(stopped.output.contains("all is equal"))
-        let (service, server) = try serve()
+        let (service, server) = try demo.serve()
         let served = run("check", "--json")
         #expect(served.status == 0, "\(served)")
         let item = try #require(try items(served).first)
@@ -136,7 +113,7 @@ import Units
         #expect(stopped.output.contains("has 0 live blocks, 3 are kept"))
         // Nothing was mended by looking.
         #expect(run("check", "demo").output == stopped.output)
-        let (service, server) = try serve()
+        let (service, server) = try demo.serve()
         let served = run("check", "demo", "--json")
         #expect(served.status == 1)
         let item = try items(served).first
