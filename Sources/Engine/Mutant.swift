@@ -32,11 +32,13 @@ package enum Mutant: String, CaseIterable, Sendable {
     case replayForgetsTrims
     case replayFreesEarly
     case damagedHeaderHidesSegment
+    case leftOutReplayed
     case dirtyCopyDropped
     case overwriteKeepsCount
     case trimKeepsCharge
     case vacantTrimAnsweredAtOnce
     case barrenSegmentsKept
+    case reclaimReserveTaken
     case lanesNotWoken
     case readNotRepeated
     case recoveryReadNotRepeated

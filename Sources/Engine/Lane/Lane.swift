@@ -186,7 +186,7 @@ package final class Lane: @unchecked Sendable {
     var hasReleasedSegment = false
     var isStarved = false
     var wakesOthers = false
-    /// What is appended now makes room: it may use the segments that hosts leave to reclaim.
+    /// What is appended now makes room, or administrators ask for it: hosts leave segments to it.
     var usesReserve = false
 
     package init(

@@ -24,10 +24,13 @@ extension Lane {
         guard !log.isHeld else { return false }
         guard operations.freeCount > hostRecordsWriting else { return false }
         for record in 0..<configuration.hostRecordCount where records[record].state == .free {
-            let reserve = usesReserve ? 0 : Lane.hostSegmentReserve * pool.laneCount
-            guard openRecord(record, in: &host, dataCount: dataCount, leaving: reserve) else {
-                return false
-            }
+            let isOpen = openRecord(
+                record,
+                in: &host,
+                dataCount: dataCount,
+                leaving: usesReserve ? reclaimReserve : hostReserve
+            )
+            guard isOpen else { return false }
             openHostRecord = record
             hostQueue.append(record)
             return true
@@ -35,8 +38,13 @@ extension Lane {
         return false
     }
 
-    /// Free flash segments that hosts leave to each lane, so that reclaim can always go on.
-    static var hostSegmentReserve: Int { 3 }
+    /// Free flash segments that hosts leave to the lanes: to what makes room, to administrators,
+    /// and to records that another segment refused.
+    var hostReserve: Int { 3 * pool.laneCount }
+
+    /// Free flash segments that the first two leave to reclaim: else each of their entries could
+    /// take one that hosts fill then, until reclaim, which makes room for all, has none.
+    private var reclaimReserve: Int { Mutant.reclaimReserveTaken.isOn ? 0 : pool.laneCount }
 
     func closeHostRecord() {
         let record = openHostRecord

@@ -17,8 +17,8 @@ struct LogStream {
     var previousChecksum: UInt32 = 0
     /// The segment before, for the chain in the segment headers.
     var previous: SegmentLink?
-    /// The highest sequence number of a segment that the stream used, or left out in recovery: what
-    /// its log goes on in has a higher one.
+    /// The highest sequence number of a segment that the stream used: what its log goes on in has a
+    /// higher one.
     var newestSequence: UInt64 = 0
 
     init(kind: StreamKind) { self.kind = kind }
@@ -91,6 +91,9 @@ extension Lane {
     }
 
     // MARK: Segments of streams
+
+    /// Whether reclaim has a flash segment to copy to.
+    package var hasOpenMatureSegment: Bool { mature.segment >= 0 }
 
     /// Gives the stream a new segment, sealing the one it has; false when the pool has none.
     func openSegment(of stream: inout LogStream, leaving reserve: Int) -> Bool {

@@ -106,7 +106,7 @@ extension Lane {
     /// the tier that it works on; each gives back more than it takes.
     private func segmentsLeft(by purpose: MoveCandidate.Purpose) -> Int {
         switch purpose {
-        case .promote: Lane.hostSegmentReserve * pool.laneCount
+        case .promote: hostReserve
         case .demote: Lane.demoteSegmentReserve * pool.laneCount
         case .keep, .relocate: 0
         }

@@ -47,10 +47,9 @@ extension Lane {
     /// Free flash segments at which reclaim begins, at which hosts are slowed, and which they may
     /// not take.
     var flashMarks: FreeSegmentMarks {
-        let reserve = Lane.hostSegmentReserve * pool.laneCount
-        return FreeSegmentMarks(
-            high: reserve + max(4 * pool.laneCount, pool.flashSegmentCount / 8),
-            reserve: reserve
+        FreeSegmentMarks(
+            high: hostReserve + max(4 * pool.laneCount, pool.flashSegmentCount / 8),
+            reserve: hostReserve
         )
     }
 
