@@ -17,7 +17,7 @@ extension Lane {
         var kept = 0
         for index in 0..<Int(moves[move].itemCount) {
             let item = moveItems[firstItem(move) + index]
-            if item.isBad && !Mutant.checksumTakenAnew.isOn {
+            if item.isBad {
                 statistics.badBlocks += 1
                 if item.isGone {
                     noteUnread(item)

@@ -11,7 +11,7 @@ extension Lane {
         let device = records[record].device
         for index in 0..<Int(moves[move].itemCount) {
             let item = moveItems[firstItem(move) + index]
-            guard !item.isBad || Mutant.checksumTakenAnew.isOn else { continue }
+            guard !item.isBad else { continue }
             recordItem(item, at: Location(device: device, block: firstBlock + UInt64(index)))
         }
         endMove(move)
@@ -44,7 +44,7 @@ extension Lane {
             statistics.movesOvertaken += 1
             return
         }
-        if item.isBad { state.checksum = damagedChecksum(of: item, at: target) }
+        if Mutant.checksumTakenAnew.isOn { state.checksum = item.checksum }
         switch item.purpose {
         case .promote:
             if Mutant.promotionOverNewer.isOn {
@@ -80,16 +80,6 @@ extension Lane {
         }
         willChange(slot)
         replace(slot, block, with: state)
-    }
-
-    /// Only with a mutant: what is damaged gets a checksum that fits it.
-    private func damagedChecksum(of item: MoveItem, at target: Location) -> UInt32 {
-        let start = Checksum.blockStart(
-            seed: volumes[Int(item.volume)].seed,
-            address: item.address,
-            sequence: item.sequence
-        )
-        return bufferedBlock(at: target)?.checksum(from: start) ?? item.checksum
     }
 
     /// Lets a move's chunks and its buffer go.
