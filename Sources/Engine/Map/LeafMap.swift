@@ -7,6 +7,8 @@ internal import Format
 /// A leaf covers 2 MiB of a volume: 512 block states and the heat of 32 chunks.  The catalogue
 /// holds all leaves, this a bounded number.  A slot is taken back only when its leaf is clean and
 /// nobody has it pinned; the clock hand passes over leaves that were used since it came by last.
+/// The last slot is left empty as long as there are checkpoints: a lane that is read-only cleans no
+/// leaf any more, and can read any volume through that one.
 struct LeafMap {
     struct Entry: BitwiseCopyable {
         enum State: UInt8, BitwiseCopyable {
@@ -111,10 +113,13 @@ struct LeafMap {
 
     /// A slot that may be reused: free, or clean and idle since the hand last passed.  The caller
     /// saves its heat and removes the leaf first.  Nil when all are dirty or pinned.
-    mutating func victim() -> Int? {
-        for _ in 0..<(2 * count) {
+    ///
+    /// - Parameter usesLast: the last slot may be given as well.
+    mutating func victim(usesLast: Bool) -> Int? {
+        let usedCount = usesLast ? count : count - 1
+        for _ in 0..<(2 * usedCount) {
             let slot = hand
-            hand = hand + 1 == count ? 0 : hand + 1
+            hand = hand + 1 >= usedCount ? 0 : hand + 1
             let entry = entries[slot]
             switch entry.state {
             case .free: return slot

@@ -52,7 +52,7 @@ extension Lane {
 
     /// A slot for a leaf, evicting a clean one; nil when none is clean.
     func takeLeafSlot(_ volume: Int, leaf: UInt64, as state: LeafMap.Entry.State) -> Int? {
-        guard let slot = leaves.victim() else { return nil }
+        guard let slot = leaves.victim(usesLast: isReplaying || isReadOnly) else { return nil }
         if leaves.entries[slot].state != .free {
             if leaves.entries[slot].isHeatDirty { saveHeat(ofLeafIn: slot) }
             leaves.remove(slot)

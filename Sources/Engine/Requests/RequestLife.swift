@@ -217,17 +217,9 @@ extension Lane {
         var reads = stalledReads
         stalledReads = RequestList()
         while let request = popFirst(of: &reads) { resume(request) }
-        failHopelessReads()
         while stalledWrites.first >= 0 {
             let request = Int(stalledWrites.first)
             guard attemptChangeOnce(request) else { break }
         }
-    }
-
-    /// Ends reads that wait for room in memory which nothing can make any more: every leaf there
-    /// has changes that a lane without checkpoints will never give up.
-    private func failHopelessReads() {
-        guard isReadOnly, operations.inFlightCount == 0, catalogueAwaited.isEmpty else { return }
-        while let request = popFirst(of: &stalledReads) { fail(request, .mediaError, at: nil) }
     }
 }
