@@ -51,7 +51,7 @@ extension SimulatedWorld {
     private func verify() {
         validate()
         for index in volumes.indices where volumes[index].life == .live {
-            write(0..<8192, of: index, isDurable: true)
+            ask(.write, 0, 8192, of: index, isDurable: true)
         }
         converge("writes are answered") { self.isQuiet }
         readAll()
@@ -66,7 +66,7 @@ extension SimulatedWorld {
             for chunk in 0..<(UInt64(parameters.blocksPerIsland) / count) {
                 guard (chunk + round) % 3 != 2 else { continue }
                 let start = (chunk * count + round) * 4096
-                write(start..<(start + 60 << 10), of: 0, isDurable: chunk % 4 == 3)
+                ask(.write, start, 60 << 10, isDurable: chunk % 4 == 3)
                 converge("a write is answered") { self.isQuiet }
             }
         }
@@ -84,101 +84,42 @@ extension SimulatedWorld {
         let block: UInt64 = 4096
         let other = volumes.indices.last { $0 > 0 && volumes[$0].life == .live }
         switch step {
-        case .writeBlock: write((5 * block)..<(6 * block), of: 0, isDurable: false)
-        case .writePart: write((5 * block + 512)..<(6 * block + 1024), of: 0, isDurable: false)
-        case .writeLarge: write((4 * block)..<(20 * block), of: 0, isDurable: false)
-        case .writeDurable: write((6 * block)..<(7 * block), of: 0, isDurable: true)
+        case .writeBlock: ask(.write, 5 * block, block)
+        case .writePart: ask(.write, 5 * block + 512, block + 512)
+        case .writeLarge: ask(.write, 4 * block, 16 * block)
+        case .writeDurable: ask(.write, 6 * block, block, isDurable: true)
         case .flush: flush(0)
-        case .trim: trim((4 * block)..<(7 * block), of: 0)
-        case .zeroes: zero((5 * block)..<(8 * block), of: 0)
-        case .promote: promote(0..<(24 * block), of: 0)
+        case .trim: ask(.trim, 4 * block, 3 * block)
+        case .zeroes: ask(.writeZeroes, 5 * block, 3 * block)
+        case .promote: ask(.promote, 0, 24 * block)
         case .rest: rest()
         case .grow: volumes[0].plan = .grow(to: volumes[0].model.byteCount + 8 * block)
         case .shrink: volumes[0].plan = .shrink(to: 6 * block)
         case .createVolume: createVolume()
         case .writeOtherVolume:
-            if let other { write((5 * block)..<(6 * block), of: other, isDurable: false) }
+            if let other { ask(.write, 5 * block, block, of: other) }
         case .destroyOtherVolume:
             if let other { volumes[other].plan = .destroy }
         }
         isStirred = true
     }
 
-    private func write(_ whole: Range<UInt64>, of volume: Int, isDurable: Bool) {
-        let model = volumes[volume].model
-        let range = whole.clamped(to: 0..<model.byteCount)
-        guard !range.isEmpty, admits(.write, volume, byteCount: range.count) else { return }
-        let order = model.beginWrite(
-            offset: range.lowerBound,
-            byteCount: range.count,
-            isDurable: isDurable
-        )
-        let payload = fillPayload(range, model, order: order)
-        let context = note(.change(order: order), volume, range)
-        outstanding[context]?.isDurable = isDurable
-        lanes[volumes[volume].lane].write(
-            volumes[volume].slot,
-            offset: range.lowerBound,
-            payload: payload,
-            isDurable: isDurable,
-            context: context
-        )
-    }
-
-    private func flush(_ volume: Int) {
-        let context = note(.flush(bound: volumes[volume].model.flushBound), volume, 0..<0)
-        lanes[volumes[volume].lane].flush(volumes[volume].slot, context: context)
-    }
-
-    private func trim(_ whole: Range<UInt64>, of volume: Int) {
-        let range = whole.clamped(to: 0..<volumes[volume].model.byteCount)
-        guard !range.isEmpty else { return }
-        let order = volumes[volume].model.beginTrim(
-            offset: range.lowerBound,
-            byteCount: UInt64(range.count),
-            isDurable: false
-        )
-        let context = note(.change(order: order), volume, range)
-        outstanding[context]?.isTrim = true
-        lanes[volumes[volume].lane].trim(
-            volumes[volume].slot,
-            offset: range.lowerBound,
-            byteCount: UInt64(range.count),
-            isDurable: false,
-            context: context
-        )
-    }
-
-    private func zero(_ whole: Range<UInt64>, of volume: Int) {
-        let range = whole.clamped(to: 0..<volumes[volume].model.byteCount)
-        guard !range.isEmpty else { return }
-        let order = volumes[volume].model.beginZeroes(
-            offset: range.lowerBound,
-            byteCount: UInt64(range.count),
-            keepsSpace: true,
-            isDurable: false
-        )
-        let context = note(.change(order: order), volume, range)
-        lanes[volumes[volume].lane].writeZeroes(
-            volumes[volume].slot,
-            offset: range.lowerBound,
-            byteCount: UInt64(range.count),
-            keepsSpace: true,
-            isDurable: false,
-            context: context
-        )
-    }
-
-    private func promote(_ whole: Range<UInt64>, of volume: Int) {
-        let range = whole.clamped(to: 0..<volumes[volume].model.byteCount)
-        guard !range.isEmpty else { return }
-        let context = note(.promote, volume, range)
-        lanes[volumes[volume].lane].promote(
-            volumes[volume].slot,
-            offset: range.lowerBound,
-            byteCount: UInt64(range.count),
-            context: context
-        )
+    /// Asks for a write, trim, write of zeros or promotion of what the volume has of a range.
+    private func ask(
+        _ kind: RequestKind,
+        _ offset: UInt64,
+        _ byteCount: UInt64,
+        of volume: Int = 0,
+        isDurable: Bool = false
+    ) {
+        let range = (offset..<(offset + byteCount)).clamped(to: 0..<volumes[volume].model.byteCount)
+        guard !range.isEmpty, admits(kind, volume, byteCount: range.count) else { return }
+        switch kind {
+        case .trim: trim(range, of: volume, isDurable: isDurable)
+        case .writeZeroes: zero(range, of: volume, keepsSpace: true, isDurable: isDurable)
+        case .promote: promote(range, of: volume)
+        default: write(range, of: volume, isDurable: isDurable)
+        }
     }
 
     /// Cuts the power exactly so, and opens the pool again.

@@ -114,10 +114,8 @@ extension SimulatedWorld {
             guard finished.status == .mediaError else { return false }
             let block = finished.failedOffset / 4096
             let blocks = request.offset / 4096...(request.offset + request.byteCount - 1) / 4096
-            let isKnown =
-                blocks.contains(block)
+            return blocks.contains(block)
                 && atlas.excuses(request.volume, block, since: request.begunAt)
-            return isKnown || isFenced && finished.failedOffset == 0
         case .change:
             return isFenced || finished.status == .mediaError && hasBadEdge(request, atlas)
         case .extents, .promote: return false
@@ -176,6 +174,9 @@ extension SimulatedWorld {
 
     var isFenced: Bool { atlas != nil && lanes.contains { $0.isReadOnly } }
 
+    /// Clients give up an engine that changes nothing any more; then it comes to rest.
+    var isGivenUp: Bool { fencedRounds > 200 }
+
     /// Somebody restarts an engine that changes nothing any more, sooner or later; true when that
     /// is now.
     func restartFenced(isIdle: Bool) -> Bool {
@@ -184,10 +185,22 @@ extension SimulatedWorld {
             return false
         }
         fencedRounds += 1
-        guard isIdle || fencedRounds > 300 || crashes.isOne(in: 100) else { return false }
+        guard isIdle || crashes.isOne(in: 300) else { return false }
         fencedRounds = 0
+        if isIdle { reportUnansweredByFenced() }
         journal.met(.fencedRestart)
         crash()
         return true
+    }
+
+    /// A lane that changes nothing any more answers all that it is asked, be it with an error.
+    private func reportUnansweredByFenced() {
+        for (context, request) in outstanding.sorted(by: { $0.key < $1.key })
+        where lanes[volumes[request.volume].lane].isReadOnly {
+            journal.report(
+                .liveness,
+                "a read-only lane never answers request \(context), \(request.kind)"
+            )
+        }
     }
 }

@@ -121,17 +121,14 @@ extension SimulatedWorld {
 
     /// Destroys every volume: the pool must become empty.
     private func destroyAll() {
-        converge("all volumes are destroyed") {
-            // One whose destruction a lane refused that had to be restarted is there again.
+        converge("all volumes are destroyed, all segments free") {
+            // One whose destruction a lane refused or lost, and was restarted, is there again.
             for index in self.volumes.indices
             where self.volumes[index].life == .live && self.volumes[index].plan == nil {
                 self.volumes[index].plan = .destroy
             }
-            return self.isQuiet && (self.pool?.chargedBlocks ?? 0) == 0
-        }
-        // Each lane keeps its open segments: one a stream.
-        converge("all segments are free") {
-            guard let pool = self.pool else { return true }
+            guard let pool = self.pool, self.isQuiet, pool.chargedBlocks == 0 else { return false }
+            // Each lane keeps its open segments: one a stream.
             let lanes = self.parameters.laneCount
             return pool.freeSegmentCount(.flash) >= pool.segmentCount(.flash) - 2 * lanes
                 && pool.freeSegmentCount(.disk) >= pool.segmentCount(.disk) - lanes

@@ -3,15 +3,16 @@ internal import Engine
 internal import IO
 internal import Units
 
-// What clients and the administrator ask for.
+// What clients and the administrator ask for, drawn at random.
 extension SimulatedWorld {
     /// Whether `issueLoad` would issue a request when its time comes.
     var hasLoadToIssue: Bool {
-        isLoaded && outstanding.count < parameters.depth && volumes.contains { $0.isUsable }
+        isLoaded && !isGivenUp && outstanding.count < parameters.depth
+            && volumes.contains { $0.isUsable }
     }
 
     func issueLoad() {
-        guard isLoaded else { return }
+        guard isLoaded, !isGivenUp else { return }
         if !volumes.contains(where: { $0.life == .live || $0.life == .creating }) { createVolume() }
         var budget = 64
         while outstanding.count < parameters.depth, nextArrival <= now, budget > 0 {
@@ -42,32 +43,6 @@ extension SimulatedWorld {
         case 10: planResize(volume)
         default: planLife(volume)
         }
-    }
-
-    /// Notes a request and gives its context.
-    func note(_ kind: OutstandingRequest.Kind, _ volume: Int, _ range: Range<UInt64>) -> UInt64 {
-        let context = nextContext
-        nextContext += 1
-        noteFullness()
-        outstanding[context] = OutstandingRequest(
-            kind: kind,
-            volume: volume,
-            offset: range.lowerBound,
-            byteCount: range.upperBound - range.lowerBound,
-            begunAt: now
-        )
-        volumes[volume].outstandingCount += 1
-        needsTurn[volumes[volume].lane] = true
-        journal.trace(
-            "request \(context): \(kind) volume \(volumes[volume].model.number) bytes \(range)"
-        )
-        return context
-    }
-
-    func admits(_ kind: RequestKind, _ volume: Int, byteCount: Int) -> Bool {
-        if lanes[volumes[volume].lane].admits(kind, byteCount: byteCount) { return true }
-        journal.met(.requestBackpressure)
-        return false
     }
 
     /// Whether a request that changes a range may be issued beside those in flight: some seeds
@@ -131,97 +106,41 @@ extension SimulatedWorld {
     private func issueWrite(_ volume: Int, alignment: Int) {
         // Most writes are small.
         let most = min(workload.pick([4096, 16384, 65536]), parameters.atomicByteCount)
-        write(drawRange(volume, byteCountMax: most, alignment: alignment), to: volume)
+        drawWrite(drawRange(volume, byteCountMax: most, alignment: alignment), of: volume)
         if alignment == 512 { journal.met(.unalignedWrite) }
         if alignment == 1 { journal.met(.oddByteWrite) }
     }
 
     private func issueLargeWrite(_ volume: Int) {
         let alignment = workload.pick([4096, 4096, 512])
-        write(
+        drawWrite(
             drawRange(
                 volume,
                 byteCountMax: parameters.requestByteCountMax,
                 alignment: alignment
             ),
-            to: volume
+            of: volume
         )
     }
 
-    func write(_ range: Range<UInt64>, to volume: Int) {
-        let byteCount = range.count
-        guard byteCount > 0, mayChange(range, volume),
-            admits(.write, volume, byteCount: byteCount)
+    /// Writes to a range, if it may be changed now, in one of the ways in which clients do.
+    func drawWrite(_ range: Range<UInt64>, of volume: Int) {
+        guard !range.isEmpty, mayChange(range, volume),
+            admits(.write, volume, byteCount: range.count)
         else { return }
         let isDurable = drawDurable()
         let lane = lanes[volumes[volume].lane]
-        let model = volumes[volume].model
-        if workload.isOne(in: 4), let payload = lane.acquirePayload(byteCount: byteCount) {
+        if workload.isOne(in: 4), let payload = lane.acquirePayload(byteCount: range.count) {
             // A client may hang up before its payload has arrived whole.
             if workload.isOne(in: 16) { return lane.abandon(payload) }
-            let order = model.beginWrite(
-                offset: range.lowerBound,
-                byteCount: byteCount,
-                isDurable: isDurable
-            )
-            payload.region.copy(from: fillPayload(range, model, order: order))
-            let context = note(.change(order: order), volume, range)
-            outstanding[context]?.isDurable = isDurable
-            return lane.write(
-                volumes[volume].slot,
-                offset: range.lowerBound,
-                payload: payload,
-                isDurable: isDurable,
-                context: context
-            )
+            return write(range, of: volume, isDurable: isDurable, through: payload)
         }
-        let order = model.beginWrite(
-            offset: range.lowerBound,
-            byteCount: byteCount,
-            isDurable: isDurable
-        )
-        let payload = fillPayload(range, model, order: order)
-        let context = note(.change(order: order), volume, range)
-        outstanding[context]?.isDurable = isDurable
-        lane.write(
-            volumes[volume].slot,
-            offset: range.lowerBound,
-            payload: payload,
-            isDurable: isDurable,
-            context: context
-        )
-        // The caller may use its buffer again at once.
-        payload.fill(with: 0xDD)
-    }
-
-    /// The bytes that request `order` writes to a range, in memory that the next call uses again.
-    func fillPayload(
-        _ range: Range<UInt64>,
-        _ model: ReferenceVolume,
-        order: UInt64
-    ) -> BufferRegion {
-        let first = range.lowerBound / 4096
-        for block in first...((range.upperBound - 1) / 4096) {
-            let from = max(range.lowerBound, block * 4096) - block * 4096
-            let to = min(range.upperBound, (block + 1) * 4096) - block * 4096
-            SectorStamp.fill(
-                memory.payload.region.block(Int(block - first)),
-                range: Int(from)..<Int(to),
-                volume: model.number,
-                block: block,
-                order: order,
-                seed: parameters.seed,
-                scratch: memory.blocks.region.block(0)
-            )
-        }
-        let lead = Int(range.lowerBound % 4096)
-        return memory.payload.region[lead..<(lead + range.count)]
+        write(range, of: volume, isDurable: isDurable)
     }
 
     private func issueFlush(_ volume: Int) {
         guard admits(.flush, volume, byteCount: 0) else { return }
-        let context = note(.flush(bound: volumes[volume].model.flushBound), volume, 0..<0)
-        lanes[volumes[volume].lane].flush(volumes[volume].slot, context: context)
+        flush(volume)
     }
 
     private func issueTrim(_ volume: Int) {
@@ -236,22 +155,7 @@ extension SimulatedWorld {
             range = range.lowerBound..<min(range.upperBound + (3 << 20), size)
         }
         guard mayChange(range, volume) else { return }
-        let isDurable = drawDurable()
-        let order = volumes[volume].model.beginTrim(
-            offset: range.lowerBound,
-            byteCount: UInt64(range.count),
-            isDurable: isDurable
-        )
-        let context = note(.change(order: order), volume, range)
-        outstanding[context]?.isDurable = isDurable
-        outstanding[context]?.isTrim = true
-        lanes[volumes[volume].lane].trim(
-            volumes[volume].slot,
-            offset: range.lowerBound,
-            byteCount: UInt64(range.count),
-            isDurable: isDurable,
-            context: context
-        )
+        trim(range, of: volume, isDurable: drawDurable())
     }
 
     private func issueZeroes(_ volume: Int) {
@@ -263,36 +167,14 @@ extension SimulatedWorld {
         )
         guard mayChange(range, volume) else { return }
         let isDurable = drawDurable()
-        let keepsSpace = workload.isOne(in: 2)
-        let order = volumes[volume].model.beginZeroes(
-            offset: range.lowerBound,
-            byteCount: UInt64(range.count),
-            keepsSpace: keepsSpace,
-            isDurable: isDurable
-        )
-        let context = note(.change(order: order), volume, range)
-        outstanding[context]?.isDurable = isDurable
-        lanes[volumes[volume].lane].writeZeroes(
-            volumes[volume].slot,
-            offset: range.lowerBound,
-            byteCount: UInt64(range.count),
-            keepsSpace: keepsSpace,
-            isDurable: isDurable,
-            context: context
-        )
+        zero(range, of: volume, keepsSpace: workload.isOne(in: 2), isDurable: isDurable)
     }
 
     private func issuePromote(_ volume: Int) {
         guard admits(.promote, volume, byteCount: 0) else { return }
         let range = drawRange(volume, byteCountMax: 256 << 10, alignment: 4096)
-        let context = note(.promote, volume, range)
         journal.met(.promotionAsked)
-        lanes[volumes[volume].lane].promote(
-            volumes[volume].slot,
-            offset: range.lowerBound,
-            byteCount: UInt64(range.count),
-            context: context
-        )
+        promote(range, of: volume)
     }
 
     private func issueExtents(_ volume: Int) {

@@ -228,7 +228,7 @@ extension SimulatedWorld {
                 (block + 1) * 4096 <= volumes[volume].model.byteCount
             else { continue }
             let before = volumes[volume].model.issued
-            write((block * 4096)..<((block + 1) * 4096), to: volume)
+            drawWrite((block * 4096)..<((block + 1) * 4096), of: volume)
             guard volumes[volume].model.issued > before else { continue }
             journal.met(.rotOverwritten)
             rot.lost.removeAll { $0 == (volume, block) }

@@ -180,7 +180,7 @@ package final class SimulatedWorld {
         turnLanes()
         guard journal.isEmpty else { return true }
         let next = nextTime()
-        if restartFenced(isIdle: next == nil) { return true }
+        if restartFenced(isIdle: next ?? .max >= now + Self.idleNanoseconds) { return true }
         guard let next else { return false }
         if next > now {
             now = next
@@ -197,6 +197,9 @@ package final class SimulatedWorld {
         deliverEvents()
         return true
     }
+
+    /// When nothing happens for so long, then but for scrubs nothing will ever happen again.
+    private static var idleNanoseconds: UInt64 { 1_000_000_000 }
 
     private func nextTime() -> UInt64? {
         var next = events.nextTime
@@ -276,6 +279,7 @@ package final class SimulatedWorld {
             order.watch(operation, lane: lane.index)
             let device = Int(operation.device.rawValue)
             let (purpose, isRepeated) = lane.purpose(of: operation)
+            if purpose == .hostRecord { checkReserve(operation, lane) }
             let (slot, delay) = devices[device].submit(
                 operation,
                 site: atlas == nil ? nil : site(of: operation, purpose),
@@ -312,6 +316,21 @@ package final class SimulatedWorld {
         while journal.isEmpty, let finished = lane.nextFinished() {
             reply(finished, lane: index)
         }
+    }
+
+    /// No host record begins a segment that reclaim will need; only one that another segment has
+    /// refused may.
+    private func checkReserve(_ operation: Operation, _ lane: Lane) {
+        guard let pool, lane.statistics.recordsAppendedAgain == 0 else { return }
+        let geometry = geometries[Int(operation.device.rawValue)]
+        let block = Int(operation.offset / 4096 - DeviceGeometry.firstSegmentBlock)
+        guard block % geometry.segmentBlockCount == 0 else { return }
+        let taken = lanes.count { $0.hasOpenMatureSegment }
+        guard pool.freeSegmentCount(.flash) + taken < lanes.count else { return }
+        journal.report(
+            .liveness,
+            "lane \(lane.index.rawValue) gives the last free flash segment to hosts"
+        )
     }
 
     func noteFullness() {

@@ -201,7 +201,7 @@ package struct SeedParameters: Sendable {
         mix.zeroes = maybe(2...15)
         mix.promote = maybe(1...10)
         mix.extents = maybe(1...5)
-        mix.resize = random.isOne(in: 4) ? 1 : 0
+        mix.resize = random.pick([0, 0, 0, 0, 0, 0, 1, 10])
         mix.lifeOfVolumes = random.isOne(in: 3) ? 1 : 0
         keepsChangesApart = random.isOne(in: 2)
         durableOneIn = random.pick([0, 0, 30, 5])
