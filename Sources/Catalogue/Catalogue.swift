@@ -84,20 +84,39 @@ package final class Catalogue: Sendable {
         lock.withLock { $0.lock = nil }
     }
 
-    /// Counts one more opening of the pool and returns its number, which is durable: from one,
-    /// below 2^24, never given twice.
-    package func beginIncarnation() throws(CatalogueError) -> UInt32 {
+    /// The number of the life of the pool that begins with its next opening: from one, below 2^24.
+    package func nextIncarnation() throws(CatalogueError) -> UInt32 {
         let path = path
-        return try connection.change { database in
-            let stored = try CatalogueReading.incarnation(in: database, path: path)
-            guard stored + 1 < CatalogueReading.incarnationMax else {
+        return try connection.read { database in
+            let next = try CatalogueReading.incarnation(in: database, path: path) + 1
+            guard next < CatalogueReading.incarnationMax else {
                 throw CatalogueError.incarnationsExhausted(path: path)
             }
+            return next
+        }
+    }
+
+    /// Counts an opening of the pool, durably, with what its recovery found: to be done before
+    /// anything is written that carries the number, which is never given twice then.
+    ///
+    /// - Parameter logEnds: of every lane.
+    package func begin(
+        incarnation: UInt32,
+        logEnds: [LogEnd]
+    ) throws(CatalogueError) {
+        try connection.change { database in
             try database.execute(
                 sql: "UPDATE pool SET incarnation = ?",
-                arguments: [Int64(stored + 1)]
+                arguments: [Int64(incarnation)]
             )
-            return stored + 1
+            for end in logEnds {
+                try database.execute(
+                    sql: "INSERT OR REPLACE INTO log_ends VALUES (?, ?)",
+                    arguments: [
+                        Int64(end.lane.rawValue), Int64(bitPattern: end.nextRecord.rawValue),
+                    ]
+                )
+            }
         }
     }
 

@@ -243,6 +243,16 @@ enum CatalogueReading {
         }
     }
 
+    static func logEnds(in database: Database, path: String) throws -> [LogEnd] {
+        try rows(of: "log_ends", columns: "lane, next_record", in: database, path: path) {
+            row throws(CatalogueError) in
+            LogEnd(
+                lane: LaneIndex(try row.number(0)),
+                nextRecord: RecordNumber(try row.word(1))
+            )
+        }
+    }
+
     /// How far scrubs have come; rows that cannot be read are left out.
     static func scrubs(in database: Database, path: String) throws -> [ScrubRow] {
         try rows(of: "settings", columns: "key, value", in: database, path: path) {
@@ -290,6 +300,7 @@ extension Catalogue {
                 trees: try CatalogueReading.trees(in: database, path: path),
                 segments: try CatalogueReading.segments(in: database, path: path),
                 positions: try CatalogueReading.positions(in: database, ages, path: path),
+                logEnds: try CatalogueReading.logEnds(in: database, path: path),
                 leafKeys: try CatalogueReading.leafKeys(in: database, path: path),
                 scrubs: try CatalogueReading.scrubs(in: database, path: path),
                 witnessedIncarnation: UInt32(clamping: ages[AgeSetting.poolKey]?[0] ?? 0)

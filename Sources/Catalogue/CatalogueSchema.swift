@@ -15,21 +15,22 @@
 enum CatalogueSchema {
     /// "ISOT": tells a catalogue from any other SQLite database.
     static var applicationIdentifier: UInt32 { 0x4953_4F54 }
-    static var version: UInt32 { 1 }
+    static var version: UInt32 { 2 }
     static var pageByteCount: Int { 4096 }
 
     /// Name and definition of each table, in the order in which they are made.
     static var tables: [(name: String, definition: String)] {
         [
             ("pool", pool), ("devices", devices), ("volumes", volumes), ("trees", trees),
-            ("segments", segments), ("positions", positions), ("leaves", leaves), ("heat", heat),
-            ("events", events), ("history", history), ("settings", settings),
+            ("segments", segments), ("positions", positions), ("log_ends", logEnds),
+            ("leaves", leaves), ("heat", heat), ("events", events), ("history", history),
+            ("settings", settings),
         ]
     }
 
     /// The tables that are read whole when a pool opens: few rows, checked each time.
     static var smallTables: [String] {
-        ["pool", "devices", "volumes", "trees", "segments", "positions", "settings"]
+        ["pool", "devices", "volumes", "trees", "segments", "positions", "log_ends", "settings"]
     }
 
     private static var pool: String {
@@ -105,6 +106,14 @@ enum CatalogueSchema {
             block_offset INTEGER NOT NULL,
             next_record INTEGER NOT NULL,
             previous_checksum INTEGER NOT NULL
+        ) STRICT
+        """
+    }
+    private static var logEnds: String {
+        """
+        CREATE TABLE log_ends (
+            lane INTEGER PRIMARY KEY,
+            next_record INTEGER NOT NULL
         ) STRICT
         """
     }

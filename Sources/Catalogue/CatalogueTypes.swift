@@ -130,6 +130,21 @@ package struct LanePosition: Hashable, Sendable {
     }
 }
 
+/// Where recovery found a lane's log to end when the pool was opened last.
+///
+/// Every record before it was there, whole and durable, and is until a checkpoint lies behind it.
+/// What an earlier life of the pool wrote at or behind it was left out, and counts for nothing
+/// whatever a device may show of it later.
+package struct LogEnd: Hashable, Sendable {
+    package var lane: LaneIndex
+    /// The first record that was not there.
+    package var nextRecord: RecordNumber
+    package init(lane: LaneIndex, nextRecord: RecordNumber) {
+        self.lane = lane
+        self.nextRecord = nextRecord
+    }
+}
+
 /// One lane's checkpoint: what one transaction changes.  Rows and leaves replace what stood there.
 package struct CheckpointImage: Sendable {
     package var position: LanePosition
@@ -171,6 +186,8 @@ package struct CatalogueContents: Sendable {
     package var trees: [TreeRow]
     package var segments: [SegmentRow]
     package var positions: [LanePosition]
+    /// As of the opening that `incarnation` counts; none before the first.
+    package var logEnds: [LogEnd]
     package var leafKeys: [LeafKey]
     package var scrubs: [ScrubRow]
     /// The last incarnation of which every device was told.
@@ -181,6 +198,7 @@ package struct CatalogueContents: Sendable {
         trees: [TreeRow],
         segments: [SegmentRow],
         positions: [LanePosition],
+        logEnds: [LogEnd] = [],
         leafKeys: [LeafKey],
         scrubs: [ScrubRow] = [],
         witnessedIncarnation: UInt32 = 0
@@ -190,6 +208,7 @@ package struct CatalogueContents: Sendable {
         self.trees = trees
         self.segments = segments
         self.positions = positions
+        self.logEnds = logEnds
         self.leafKeys = leafKeys
         self.scrubs = scrubs
         self.witnessedIncarnation = witnessedIncarnation

@@ -139,13 +139,13 @@ import Units
         #expect(try Data(contentsOf: URL(fileURLWithPath: place.path)) == before)
     }
 
-    @Test(arguments: [UInt32(0), 2, 0x7FFF_FFFF])
+    @Test(arguments: [UInt32(0), 1, 3, 0x7FFF_FFFF])
     func `another version is refused by number`(version: UInt32) throws {
         let place = try Place(pool: Sample.pool)
         try change(place, "PRAGMA user_version = \(version)")
         #expect(
             errorOfOpening(place)
-                == .unknownVersion(path: place.path, found: version, newestKnown: 1)
+                == .unknownVersion(path: place.path, found: version, newestKnown: 2)
         )
     }
 
@@ -192,6 +192,7 @@ import Units
         ("positions", "UPDATE positions SET device = NULL"),
         ("positions", "UPDATE positions SET previous_checksum = -1"),
         ("pool", "UPDATE pool SET incarnation = -1"),
+        ("log_ends", "INSERT INTO log_ends VALUES (-1, 5)"),
     ])
     func `contents with such a value are refused`(table: String, sql: String) throws {
         let place = try Place(pool: Sample.pool)
@@ -214,9 +215,11 @@ import Units
         let place = try Place(pool: Sample.pool)
         try change(place, "UPDATE pool SET incarnation = \((1 << 24) - 2)")
         let catalogue = try Catalogue(openingAt: place.path)
-        #expect(try catalogue.beginIncarnation() == (1 << 24) - 1)
+        let last = try catalogue.nextIncarnation()
+        #expect(last == (1 << 24) - 1)
+        try catalogue.begin(incarnation: last, logEnds: [])
         #expect(
-            failure { () throws(CatalogueError) in try catalogue.beginIncarnation() }
+            failure { () throws(CatalogueError) in try catalogue.nextIncarnation() }
                 == .incarnationsExhausted(path: place.path)
         )
         try catalogue.close()

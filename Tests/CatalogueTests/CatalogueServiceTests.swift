@@ -98,7 +98,7 @@ private final class Answers: Sendable {
         let place = try Place(pool: Sample.pool)
         let service = CatalogueService(try Catalogue(openingAt: place.path)) { _, _ in }
         let number = try service.perform { catalogue throws(CatalogueError) in
-            try catalogue.beginIncarnation()
+            try catalogue.nextIncarnation()
         }
         #expect(number == 1)
         let threads = try (0..<3).map { _ in

@@ -22,12 +22,13 @@ import Units
         let place = try Place(pool: Sample.pool)
         var catalogue = try Catalogue(openingAt: place.path)
         #expect(try catalogue.contents().witnessedIncarnation == 0)
-        let incarnation = try catalogue.beginIncarnation()
+        let incarnation = try catalogue.nextIncarnation()
+        try catalogue.begin(incarnation: incarnation, logEnds: [])
         try catalogue.noteWitnessed(incarnation)
         try catalogue.close()
         catalogue = try Catalogue(openingAt: place.path)
         #expect(try catalogue.contents().witnessedIncarnation == incarnation)
-        #expect(try catalogue.beginIncarnation() == incarnation + 1)
+        #expect(try catalogue.nextIncarnation() == incarnation + 1)
         try catalogue.close()
     }
 
@@ -154,8 +155,13 @@ import Units
         let place = try Place(pool: Sample.pool)
         for expected in UInt32(1)...3 {
             let catalogue = try Catalogue(openingAt: place.path)
-            #expect(try catalogue.beginIncarnation() == expected)
-            #expect(try catalogue.contents().incarnation == expected)
+            #expect(try catalogue.nextIncarnation() == expected)
+            let ends = (UInt16(0)..<2).map {
+                LogEnd(lane: LaneIndex($0), nextRecord: RecordNumber(.max - UInt64(expected)))
+            }
+            try catalogue.begin(incarnation: expected, logEnds: ends)
+            let contents = try catalogue.contents()
+            #expect(contents.incarnation == expected && contents.logEnds == ends)
             try catalogue.close()
         }
     }

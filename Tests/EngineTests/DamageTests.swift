@@ -118,32 +118,4 @@ import Units
             return bench.flash.firstBlock(of: address.index) == start
         }
     }
-
-    @Test func `a torn first write is overwritten only after a checkpoint`() throws {
-        let bench = try LaneBench()
-        let volume = bench.createVolume()
-        #expect(bench.flush(volume) == .done)
-        // A pool that was opened anew goes on in a new segment.
-        try bench.open()
-        let again = try #require(bench.lane.volumeList.first).slot
-        let before = Set(segmentStarts(bench))
-        #expect(bench.write(again, at: 0, pattern(2, count: 4096)) == .done)
-        let start = try #require(segmentStarts(bench).first { !before.contains($0) })
-        // Of the first write of the new one neither the header nor the end of the tail is there.
-        let tail = Int(start + 3) * 4096
-        bench.images[0].replaceSubrange((Int(start) * 4096)..<(Int(start + 1) * 4096), with: erased)
-        bench.images[0].replaceSubrange((tail + 3584)..<(tail + 4096), with: erased[..<512])
-        try bench.open()
-        let torn = bench.images[0]
-        let last = try #require(bench.lane.volumeList.first).slot
-        #expect(bench.read(last, at: 0, count: 4096) == [UInt8](repeating: 0, count: 4096))
-        bench.begin(last, at: 0, pattern(3, count: 4096))
-        bench.lane.turn(now: bench.now)
-        let writes = bench.takeOperations().filter { $0.kind == .write }
-        #expect(writes.count == 1)
-        #expect(writes.allSatisfy { $0.offset / 4096 != start })
-        #expect(bench.images[0] == torn)
-    }
-
-    private var erased: [UInt8] { [UInt8](repeating: 0xEE, count: 4096) }
 }

@@ -70,7 +70,6 @@ final class LaneBench: RecoverySource {
 
     /// Opens the pool from what is on the devices and in the catalogue: also after a "crash".
     func open() throws {
-        contents.incarnation += 1
         contents.leafKeys = leaves.keys.sorted()
         let opening = PoolOpening(
             identifier: identifier,
@@ -78,12 +77,13 @@ final class LaneBench: RecoverySource {
             devices: [flash, disk],
             deviceIdentifiers: deviceIdentifiers,
             contents: contents,
-            incarnation: contents.incarnation,
             configuration: configuration,
             randomSeed: 42,
             wallSeconds: 1_800_000_000
         )
         (pool, lanes, report) = try opening.open(from: self, now: now)
+        contents.incarnation = pool.incarnation
+        contents.logEnds = lanes.map(\.logEnd)
         tellDevices()
     }
 

@@ -91,9 +91,10 @@ private struct NotEnded: Error {}
     let owned = try recount(bench).differences
     #expect(owned.count == 1 && owned[0].contains("owns 300 blocks, 299 are kept"))
 
-    // A segment that blocks lie in is missing.
+    // Segments that blocks lie in are missing, but for the one in which the log goes on.
     bench.contents.volumes = good.volumes
-    bench.contents.segments.removeAll { $0.liveBlockCount > 0 }
+    let last = bench.contents.positions[0].segment
+    bench.contents.segments.removeAll { $0.liveBlockCount > 0 && $0.address != last }
     try bench.open()
     let missing = try recount(bench).differences
     #expect(missing.contains { $0.contains("is not in use") })

@@ -134,7 +134,6 @@ import Units
             devices: [bench.flash, bench.disk],
             deviceIdentifiers: bench.deviceIdentifiers,
             contents: bench.contents,
-            incarnation: bench.contents.incarnation + 1,
             configuration: bench.configuration,
             randomSeed: 1,
             wallSeconds: 0

@@ -97,7 +97,6 @@ final class TestServer: Sendable {
                 positions: [],
                 leafKeys: []
             ),
-            incarnation: 1,
             configuration: configuration,
             randomSeed: 1,
             wallSeconds: 0

@@ -134,7 +134,9 @@ struct SimulatedDeviceTests {
             keptCounts.insert(kept)
             switch mode {
             case .dropAll: #expect(kept == 0)
-            case .keepAll: #expect(kept == 4)
+            // No sector is zeros.
+            case .keepAll, .zeroesMissing: #expect(kept == 4)
+            case .zeroesOnly: #expect(isOld.count { $0 } == 4)
             case .oneMissing: #expect(kept == 3 && isOld.count { $0 } == 1)
             case .oneOnly: #expect(kept == 1 && isOld.count { $0 } == 3)
             case .prefix: #expect(isNew == isNew.sorted { $0 && !$1 })
@@ -145,9 +147,25 @@ struct SimulatedDeviceTests {
             case .garbage, .processKill: break
             }
         }
-        if mode != .dropAll && mode != .keepAll && mode != .oneMissing && mode != .oneOnly {
-            #expect(keptCounts.count > 1)
+        switch mode {
+        case .dropAll, .keepAll, .oneMissing, .oneOnly, .zeroesMissing, .zeroesOnly: break
+        default: #expect(keptCounts.count > 1)
         }
+    }
+
+    @Test(arguments: [CrashMode.zeroesMissing, .zeroesOnly])
+    func `sectors of zeros are lost alone, or land alone`(mode: CrashMode) {
+        let bench = DeviceBench()
+        bench.write(9, to: 0)
+        bench.flush()
+        let mixed = bench.region(blocks: 1, of: 8)
+        mixed[512..<1536].fill(with: 0)
+        _ = bench.device.finish(bench.submit(.write, block: 0, mixed))
+        bench.device.cutPower(mode)
+        let found = bench.bytes(of: 0)
+        let isOnly = mode == .zeroesOnly
+        #expect(found[512..<1536].allSatisfy { $0 == (isOnly ? 0 : 9) })
+        #expect((found[..<512] + found[1536...]).allSatisfy { $0 == (isOnly ? 9 : 8) })
     }
 
     @Test func `garbage damages some blocks and leaves some old and some new`() {

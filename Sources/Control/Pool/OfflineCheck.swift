@@ -34,12 +34,7 @@ struct OfflineCheck {
         let contents = try ControlError.converting { () throws(CatalogueError) in
             try catalogue.contents()
         }
-        let opening = OpenPool.opening(
-            catalogue,
-            contents,
-            incarnation: contents.incarnation + 1,
-            isPopulated: false
-        )
+        let opening = OpenPool.opening(catalogue, contents, isPopulated: false)
         let source = DeviceSource(files: files, catalogue: catalogue)
         let opened = try OpenPool.converting(catalogue) { () throws(RecoveryError) in
             try opening.open(from: source, now: Clock.now())

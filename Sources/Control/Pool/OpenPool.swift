@@ -14,8 +14,9 @@ internal import Units
 ///     2. The devices, each locked, each checked to be the one that the catalogue names.
 ///     3. A flush of every device: what recovery reads cannot be taken back by a later power cut.
 ///     4. What the devices were told of the catalogue's age is compared with it.
-///     5. The next incarnation, durable in the catalogue, before anything carries its number.
-///     6. Recovery, which only reads.
+///     5. Recovery, which only reads.
+///     6. The next incarnation, and where recovery found the logs to end, durable in the catalogue
+///        before anything carries its number.
 ///     7. The devices are told of the incarnation, and then the catalogue that they were.
 ///     8. The lanes' threads, then clients.
 ///
@@ -129,25 +130,20 @@ final class OpenPool: Sendable {
         _ files: [DeviceFile],
         isPopulated: Bool
     ) throws(ControlError) -> (pool: Pool, lanes: [Lane], report: RecoveryReport) {
-        let contents = try ControlError.converting { () throws(CatalogueError) in
-            try catalogue.contents()
+        let (incarnation, contents) = try ControlError.converting {
+            () throws(CatalogueError) in
+            (try catalogue.nextIncarnation(), try catalogue.contents())
         }
-        let opening = opening(
-            catalogue,
-            contents,
-            incarnation: contents.incarnation + 1,
-            isPopulated: isPopulated
-        )
+        let opening = opening(catalogue, contents, isPopulated: isPopulated)
         let source = DeviceSource(files: files, catalogue: catalogue)
         try converting(catalogue) { () throws(RecoveryError) in
             try opening.checkAge(from: source)
         }
-        let incarnation = try ControlError.converting { () throws(CatalogueError) in
-            try catalogue.beginIncarnation()
-        }
-        invariant(incarnation == opening.incarnation, "nobody else opens the pool meanwhile")
         let recovered = try converting(catalogue) { () throws(RecoveryError) in
             try opening.open(from: source, now: Clock.now())
+        }
+        try ControlError.converting { () throws(CatalogueError) in
+            try catalogue.begin(incarnation: incarnation, logEnds: recovered.lanes.map(\.logEnd))
         }
         try tellDevices(recovered.lanes, files)
         try ControlError.converting { () throws(CatalogueError) in
@@ -207,7 +203,6 @@ final class OpenPool: Sendable {
     static func opening(
         _ catalogue: Catalogue,
         _ contents: CatalogueContents,
-        incarnation: UInt32,
         isPopulated: Bool
     ) -> PoolOpening {
         var random = RandomSource()
@@ -227,7 +222,6 @@ final class OpenPool: Sendable {
             },
             deviceIdentifiers: devices.map(\.identifier),
             contents: contents,
-            incarnation: incarnation,
             configuration: configuration,
             randomSeed: random.next(),
             wallSeconds: WallClock.seconds

@@ -13,6 +13,10 @@ struct CatalogueCheck {
     func check(_ contents: CatalogueContents) throws(RecoveryError) {
         for row in contents.segments { try check(row) }
         for position in contents.positions { try check(position) }
+        for end in contents.logEnds {
+            try check(end.lane)
+            guard isRecord(end.nextRecord) else { throw .rowImpossible(table: "log_ends") }
+        }
         try check(contents.volumes)
         let trees = Set(contents.volumes.map(\.tree))
         let leafCountMax = Geometry.volumeByteCountMax / UInt64(Geometry.leafByteCount)
@@ -45,13 +49,16 @@ struct CatalogueCheck {
         }
     }
 
+    /// Whether a log can have come so far.
+    private func isRecord(_ number: RecordNumber) -> Bool {
+        number.rawValue > 0 && number.rawValue < .max >> 1
+    }
+
     private func check(_ position: LanePosition) throws(RecoveryError) {
         try check(position.lane)
-        guard position.nextRecord.rawValue > 0, position.nextRecord.rawValue < .max >> 1,
-            position.checkpoint < .max >> 1, position.witnessed <= position.checkpoint
-        else {
-            throw .rowImpossible(table: "positions")
-        }
+        guard isRecord(position.nextRecord), position.checkpoint < .max >> 1,
+            position.witnessed <= position.checkpoint
+        else { throw .rowImpossible(table: "positions") }
         guard let segment = position.segment else { return }
         let device = try device(of: segment)
         guard device.role == .flash, Int(position.blockOffset) <= device.segmentBlockCount else {

@@ -9,8 +9,6 @@ package struct PoolOpening {
     package var devices: [DeviceGeometry]
     package var deviceIdentifiers: [DeviceIdentifier]
     package var contents: CatalogueContents
-    /// Greater than any the pool was opened with before, and already committed to the catalogue.
-    package var incarnation: UInt32
     package var configuration: LaneConfiguration
     package var randomSeed: UInt64
     /// Seconds since 1970, for people.
@@ -22,7 +20,6 @@ package struct PoolOpening {
         devices: [DeviceGeometry],
         deviceIdentifiers: [DeviceIdentifier],
         contents: CatalogueContents,
-        incarnation: UInt32,
         configuration: LaneConfiguration,
         randomSeed: UInt64,
         wallSeconds: Int64
@@ -32,16 +29,19 @@ package struct PoolOpening {
         self.devices = devices
         self.deviceIdentifiers = deviceIdentifiers
         self.contents = contents
-        self.incarnation = incarnation
         self.configuration = configuration
         self.randomSeed = randomSeed
         self.wallSeconds = wallSeconds
     }
 
+    /// The number of the life of the pool that begins.
+    package var incarnation: UInt32 { contents.incarnation + 1 }
+
     /// Opens the pool: loads what the last checkpoint knew and replays what was logged after it.
     ///
     /// The caller has flushed every device before, so that nothing which is read here, and decides
-    /// what hosts see, can be taken back by a later power cut.
+    /// what hosts see, can be taken back by a later power cut.  Before a lane runs, the caller
+    /// commits the pool's incarnation and the lanes' `logEnd` to the catalogue.
     package func open(
         from source: some RecoverySource,
         now: Instant
@@ -67,7 +67,13 @@ package struct PoolOpening {
         for lane in lanes {
             let position = contents.positions.first { $0.lane == lane.index }
             lane.isReplaying = true
-            var replay = Replay(lane: lane, position: position, segments: found)
+            var replay = Replay(
+                lane: lane,
+                position: position,
+                logEnd: contents.logEnds.first { $0.lane == lane.index },
+                openedBy: contents.incarnation,
+                segments: found
+            )
             try replay.run(from: source, &report)
             lane.finishRecovery()
             lane.adoptAge(position, witnesses)
@@ -115,8 +121,7 @@ package struct PoolOpening {
     }
 
     /// Finds the flash segments that the catalogue does not know and in which logs may have gone
-    /// on after the last checkpoint.  Those in which a first write was torn, or may have been, go
-    /// to their lanes, as what replay leaves out does: see `Replay.keepLeftOut`.
+    /// on after the last checkpoint.
     private func findSegments(
         _ pool: Pool,
         _ lanes: [Lane],
@@ -138,15 +143,12 @@ package struct PoolOpening {
                     device: device.index,
                     index: SegmentIndex(UInt32(index))
                 )
-                let slot = pool.slot(of: address)
-                guard pool.segments[slot].use == .free else { continue }
+                guard pool.segments[pool.slot(of: address)].use == .free else { continue }
                 switch search.find(address, from: source, &report) {
                 case .segment(let header):
                     if header.stream == .host { found.append(header) }
                 case .nothing: break
-                case .leftOut(let lane, let isRefused):
-                    lanes[Int(lane.rawValue)].takeHostSegment(slot)
-                    if isRefused { report.segmentsRefused.append(address) }
+                case .refused: report.segmentsRefused.append(address)
                 case .unreadable: throw .segmentUnreadable(address)
                 }
             }
@@ -186,17 +188,8 @@ extension Lane {
         return UInt32(truncatingIfNeeded: sinceEpoch / configuration.heatTick &- start)
     }
 
-    /// Takes a segment that the catalogue does not know, as one that the host stream has sealed.
-    func takeHostSegment(_ slot: Int, sequence: UInt64 = 0, nonce: UInt64 = 0) {
-        var state = SegmentState()
-        state.use = .sealed
-        state.stream = .host
-        state.lane = index
-        state.sequence = sequence
-        state.nonce = nonce
-        pool.segments[slot] = state
-        noteChanged(slot)
-    }
+    /// Where recovery found the lane's log to end.  To be asked for before the lane runs.
+    package var logEnd: LogEnd { LogEnd(lane: index, nextRecord: host.nextNumber) }
 
     /// Ends recovery: the lane can serve.
     func finishRecovery() {

@@ -12,8 +12,10 @@ internal import Units
 // below the highest such claim every record must be there, in its header or in its tail; above it a
 // record counts only if every block of it has its checksum, so that a request is whole or absent.
 //
-// A pool that was opened again goes on in a new segment, whose header says with which number.  What
-// an earlier incarnation wrote at or behind that number had been left out then, and stays out.
+// A pool that was opened again goes on in a new segment, whose header says with which number; and
+// before that the catalogue was told where the log ended.  What an earlier incarnation wrote at or
+// behind that number had been left out then, and stays out, whatever a device shows of it later: a
+// write to the same place that is cut short may bring just the parts that a torn record lacked.
 struct Replay {
     private let lane: Lane
     private let position: LanePosition?
@@ -34,11 +36,21 @@ struct Replay {
         var limit = RecordNumber(.max)
     }
 
-    init(lane: Lane, position: LanePosition?, segments: [SegmentHeader]) {
+    /// - Parameters:
+    ///   - logEnd: where the log ended when the pool was opened last.
+    ///   - openedBy: the incarnation that began then.
+    init(
+        lane: Lane,
+        position: LanePosition?,
+        logEnd: LogEnd?,
+        openedBy: UInt32,
+        segments: [SegmentHeader]
+    ) {
         self.lane = lane
         self.position = position
         expected = position?.nextRecord ?? RecordNumber(1)
-        durable = RecordNumber(expected.rawValue - 1)
+        let before = max(expected, logEnd?.nextRecord ?? expected)
+        durable = RecordNumber(before.rawValue - 1)
         previousChecksum = position?.previousChecksum ?? 0
         let blocks = lane.pool.devices.filter { $0.role == .flash }.map(\.segmentBlockCount).max()
         arena = Arena(byteCount: (blocks ?? 1) * Geometry.blockByteCount, isPopulated: false)
@@ -74,6 +86,10 @@ struct Replay {
                 parts[index].limit = min(parts[index].limit, later.firstRecord)
             }
         }
+        guard let logEnd, !Mutant.leftOutReplayed.isOn else { return }
+        for index in parts.indices where parts[index].sequence >> 32 < UInt64(openedBy) {
+            parts[index].limit = min(parts[index].limit, logEnd.nextRecord)
+        }
     }
 
     mutating func run(
@@ -94,16 +110,6 @@ struct Replay {
         lane.host.previousChecksum = previousChecksum
         // What earlier incarnations opened has been replayed, or stays out.
         lane.host.newestSequence = lane.pool.newestSequenceBefore
-        keepLeftOut()
-    }
-
-    /// Takes segments of which nothing was replayed into the lane as well, as empty ones: none is
-    /// written again before a checkpoint whose position lies behind it.
-    ///
-    /// Else a later write there, cut short, could leave the parts that a record of this log lacks,
-    /// and the next recovery would find whole what this one leaves out and hosts have not seen.
-    private mutating func keepLeftOut() {
-        for part in parts { adopt(part) }
     }
 
     /// Reads a part's whole segment; false when the device refuses.
@@ -312,7 +318,14 @@ struct Replay {
         let slot = lane.pool.slot(of: part.address)
         lane.host.previous = SegmentLink(address: part.address, sequence: part.sequence)
         guard lane.pool.segments[slot].use == .free else { return }
-        lane.takeHostSegment(slot, sequence: part.sequence, nonce: part.nonce)
+        var state = SegmentState()
+        state.use = .sealed
+        state.stream = .host
+        state.lane = lane.index
+        state.sequence = part.sequence
+        state.nonce = part.nonce
+        lane.pool.segments[slot] = state
+        lane.noteChanged(slot)
     }
 
     private func apply(

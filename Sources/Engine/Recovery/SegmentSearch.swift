@@ -12,19 +12,17 @@ internal import Units
 //     header        first record     then the segment
 //     is whole      -                is what its header says
 //     is not        is whole         is what its first record says
-//     is not        is begun         holds nothing durable: left out
-//     is refused    is not there     holds nothing durable: left out
+//     is not        is not           was never used, or its first write was torn
+//     is refused    is not           holds nothing durable
 //     is refused    is refused too   may hold anything: looked through for later records
-//     is no header  is not there     was never used, as far as anybody can tell
 
 /// What the first blocks of a segment say.
 enum SegmentFinding {
     case segment(SegmentHeader)
-    /// It was never used, or what used it was not this pool.
+    /// It was never used, its first write was torn, or what used it was not this pool.
     case nothing
-    /// Its first write was torn, or the device does not give its header: nothing durable is in it.
-    /// What is there belonged, or would have belonged, to this lane.
-    case leftOut(LaneIndex, isRefused: Bool)
+    /// The device does not give its header, and nothing durable is in it.
+    case refused
     /// The device gives neither its header nor its first record, and records of a log lie behind.
     case unreadable
 }
@@ -70,14 +68,12 @@ struct SegmentSearch {
         if Mutant.damagedHeaderHidesSegment.isOn { return .nothing }
         let isFirstRead = read(1, of: address, source, block)
         if !isRead && !isFirstRead {
-            return hasLaterRecords(address, source)
-                ? .unreadable : .leftOut(LaneIndex(0), isRefused: true)
+            return hasLaterRecords(address, source) ? .unreadable : .refused
         }
-        guard isFirstRead, let claim = claim(block, at: address) else {
-            return isRead ? .nothing : .leftOut(LaneIndex(0), isRefused: true)
-        }
-        guard let header = headerByFirstRecord(address, source) else {
-            return .leftOut(claim.lane, isRefused: !isRead)
+        guard isFirstRead, claim(block, at: address) != nil,
+            let header = headerByFirstRecord(address, source)
+        else {
+            return isRead ? .nothing : .refused
         }
         if header.segmentSequence > newestSequences[Int(header.lane.rawValue)] {
             report.segmentsFromRecord.append(address)

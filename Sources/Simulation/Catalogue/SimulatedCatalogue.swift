@@ -120,8 +120,11 @@ package final class SimulatedCatalogue {
         }
     }
 
-    /// The pool is opened once more; the number is durable before anything else happens.
-    package func beginIncarnation() { tables.incarnation += 1 }
+    /// A life of the pool begins: durable before anything else happens.
+    package func begin(incarnation: UInt32, logEnds: [LogEnd]) {
+        tables.incarnation = incarnation
+        tables.logEnds = logEnds
+    }
 
     /// Every device was told of the incarnation.
     package func noteWitnessed() { tables.witnessedIncarnation = tables.incarnation }
@@ -138,6 +141,7 @@ package final class SimulatedCatalogue {
 package struct CatalogueTables: Sendable {
     package var incarnation: UInt32 = 0
     package var witnessedIncarnation: UInt32 = 0
+    package var logEnds: [LogEnd] = []
     private var leaves: [LeafKey: [UInt8]] = [:]
     private var heat: [LeafKey: [UInt8]] = [:]
     private var volumes: [VolumeIdentifier: VolumeRow] = [:]
@@ -194,6 +198,7 @@ package struct CatalogueTables: Sendable {
             trees: sortedTrees,
             segments: segmentRows,
             positions: positions.values.sorted { $0.lane < $1.lane },
+            logEnds: logEnds,
             leafKeys: leafKeys,
             scrubs: scrubRows,
             witnessedIncarnation: witnessedIncarnation

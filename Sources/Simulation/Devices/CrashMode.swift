@@ -17,12 +17,18 @@ package enum CrashMode: Sendable, Hashable, CustomStringConvertible {
     case shorn
     /// Of some blocks each 512-byte sector is old or new.
     case torn
+    /// Every sector is new but those of zeros, which stay old: what one write lacks then, another
+    /// one to the same place may bring.
+    case zeroesMissing
+    /// Only sectors of zeros are new.
+    case zeroesOnly
     case processKill
 
     package static var powerCuts: [CrashMode] {
         [
             .dropAll, .keepAll, .subset(permille: 100), .subset(permille: 500),
             .subset(permille: 900), .prefix, .oneMissing, .oneOnly, .garbage, .shorn, .torn,
+            .zeroesMissing, .zeroesOnly,
         ]
     }
 
@@ -41,6 +47,8 @@ package enum CrashMode: Sendable, Hashable, CustomStringConvertible {
         case .garbage: "garbage"
         case .shorn: "shorn"
         case .torn: "torn"
+        case .zeroesMissing: "zeroes-missing"
+        case .zeroesOnly: "zeroes-only"
         case .processKill: "process-kill"
         }
     }
@@ -50,6 +58,8 @@ package enum CrashMode: Sendable, Hashable, CustomStringConvertible {
 enum BlockFate: Equatable {
     /// Sectors whose bit is set are new, the others old.
     case sectors(UInt8)
+    /// Sectors of zeros are new, the others old; or the other way round.
+    case zeroes(isNew: Bool)
     /// Sectors are new, old or neither.
     case damaged
 
@@ -118,6 +128,8 @@ struct CrashFates {
         case .torn:
             guard tearsWrite else { return .new }
             return .sectors(UInt8(truncatingIfNeeded: random.next()))
+        case .zeroesMissing: return .zeroes(isNew: false)
+        case .zeroesOnly: return .zeroes(isNew: true)
         }
     }
 }

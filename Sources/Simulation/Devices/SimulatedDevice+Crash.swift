@@ -63,16 +63,29 @@ extension SimulatedDevice {
     private func leave(_ fate: BlockFate, of cell: UInt32, at block: Int) {
         let source = cells.region(of: cell)
         switch fate {
-        case .sectors(0): break
-        case .sectors(0xFF): image.write(source, to: block)
-        case .sectors(let mask):
-            let target = image.block(block)
-            for sector in 0..<8 where mask & 1 << sector != 0 {
-                let part = (sector * 512)..<((sector + 1) * 512)
-                target[part].copy(from: source[part])
-            }
+        case .sectors(let mask): keep(mask, of: source, at: block)
+        case .zeroes(isNew: true): keep(zeroSectors(of: source), of: source, at: block)
+        case .zeroes(isNew: false): keep(~zeroSectors(of: source), of: source, at: block)
         case .damaged: damage(block, with: source)
         }
+    }
+
+    /// Lets the sectors whose bit is set land.
+    private func keep(_ mask: UInt8, of source: BufferRegion, at block: Int) {
+        guard mask != 0xFF else { return image.write(source, to: block) }
+        for sector in 0..<8 where mask & 1 << sector != 0 {
+            let part = (sector * 512)..<((sector + 1) * 512)
+            image.block(block)[part].copy(from: source[part])
+        }
+    }
+
+    /// A bit for each sector of a block that holds zeros only.
+    private func zeroSectors(of source: BufferRegion) -> UInt8 {
+        var mask: UInt8 = 0
+        for sector in 0..<8 where source[(sector * 512)..<((sector + 1) * 512)].isZero {
+            mask |= 1 << sector
+        }
+        return mask
     }
 
     /// Of each sector: a quarter right, a quarter untouched, half partly or wholly wrong.

@@ -165,7 +165,6 @@ extension SimulatedWorld {
             devices: geometries,
             deviceIdentifiers: deviceIdentifiers,
             contents: contents,
-            incarnation: contents.incarnation + 1,
             configuration: parameters.configuration,
             randomSeed: identities.next(),
             wallSeconds: wallSeconds()
@@ -173,12 +172,14 @@ extension SimulatedWorld {
         let source = SimulatedSource(devices: devices, catalogue: catalogue)
         do throws(RecoveryError) {
             try opening.checkAge(from: source)
-            catalogue.beginIncarnation()
             let opened = try opening.open(from: source, now: Instant(nanoseconds: now))
             pool = opened.pool
             lanes = opened.lanes
             journal.trace("opened: \(opened.report)")
             compareScrubs(with: contents.scrubs)
+            // Cut off before the catalogue knows of it, or at some moment after.
+            if isCut && crashes.isOne(in: 2) { return true }
+            catalogue.begin(incarnation: opened.pool.incarnation, logEnds: lanes.map(\.logEnd))
             tellDevices(isCut: isCut)
             return true
         } catch {
