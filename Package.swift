@@ -66,7 +66,7 @@ let package = Package(
         tests(of: "Simulation", "Units", "IO", "Catalogue"),
         .executableTarget(
             name: "simulate",
-            dependencies: ["Simulation"],
+            dependencies: ["Simulation", argumentParser],
             swiftSettings: settings
         ),
         module("NBD", "Units", "IO", "Catalogue", "Engine"),

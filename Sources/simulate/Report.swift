@@ -7,12 +7,12 @@ struct Report {
     let totals: Totals
     let seconds: Double
 
-    private var noun: String { options.enumeratedSteps == nil ? "seeds" : "workloads" }
+    private var noun: String { options.enumerate == nil ? "seeds" : "workloads" }
 
     private var seedsPerSecond: Double { Double(totals.seedCount) / max(seconds, 0.001) }
 
     func printText() {
-        let perJob = seedsPerSecond / Double(options.jobCount)
+        let perJob = seedsPerSecond / Double(options.jobs)
         print(
             "\(totals.seedCount) \(noun) from \(options.firstSeed) in \(rounded(seconds)) s: "
                 + "\(rounded(seedsPerSecond)) a second, \(rounded(perJob)) a second and process"
@@ -33,7 +33,7 @@ struct Report {
             print("FAILED seed \(failure.seed): \(failure.text)")
             print("  \(reproduction(failure.seed))")
         }
-        if options.needsMatrix && !emptyCells.isEmpty {
+        if options.matrix && !emptyCells.isEmpty {
             print("EMPTY cells: \(emptyCells.joined(separator: ", "))")
         }
         print(totals.failures.isEmpty ? "no failure" : "\(totals.failures.count) failures")
@@ -60,7 +60,7 @@ struct Report {
         var fields: [String: Any] = [
             "seeds": totals.seedCount, "from": options.firstSeed, "steps": totals.stepCount,
             "crashes": totals.crashCount, "seconds": seconds, "seedsPerSecond": seedsPerSecond,
-            "jobs": options.jobCount, "recoveries": totals.recoveries,
+            "jobs": options.jobs, "recoveries": totals.recoveries,
             "virtualSeconds": totals.virtualSeconds,
         ]
         var probes: [String: UInt64] = [:]
@@ -89,13 +89,13 @@ struct Report {
     /// The command that runs one seed again.
     private func reproduction(_ seed: UInt64) -> String {
         var command = "tools/simulate --seed \(seed) --verbose"
-        if let steps = options.enumeratedSteps {
+        if let steps = options.enumerate {
             command += " --enumerate \(steps) --depth \(options.depth)"
         } else {
-            command += " --steps \(options.stepsMax)"
+            command += " --steps \(options.steps)"
         }
         if let mutant = options.mutant { command += " --mutant \(mutant)" }
-        if options.canaryOneIn > 0 { command += " --canary \(options.canaryOneIn)" }
+        if options.canary > 0 { command += " --canary \(options.canary)" }
         return command
     }
 

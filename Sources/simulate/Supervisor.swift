@@ -41,7 +41,7 @@ final class Supervisor: Sendable {
 
     /// Seeds that a worker gets at once; an enumerated workload is thousands of runs.
     private var chunk: UInt64 {
-        if options.enumeratedSteps != nil { return 4 }
+        if options.enumerate != nil { return 4 }
         return stopsAtFailure ? 20 : 200
     }
 
@@ -54,7 +54,7 @@ final class Supervisor: Sendable {
 
     func run() -> Totals {
         let group = DispatchGroup()
-        for _ in 0..<options.jobCount {
+        for _ in 0..<options.jobs {
             let thread = Thread { [self] in
                 while let range = takeChunk() { runChunk(range) }
                 group.leave()
@@ -148,9 +148,9 @@ final class Supervisor: Sendable {
     private func arguments(_ range: Range<UInt64>) -> [String] {
         var arguments = [
             "--worker", "--from", String(range.lowerBound), "--seeds", String(range.count),
-            "--steps", String(options.stepsMax), "--canary", String(options.canaryOneIn),
+            "--steps", String(options.steps), "--canary", String(options.canary),
         ]
-        if let steps = options.enumeratedSteps {
+        if let steps = options.enumerate {
             arguments += ["--enumerate", String(steps), "--depth", String(options.depth)]
         }
         if let mutant = options.mutant { arguments += ["--mutant", mutant] }

@@ -11,7 +11,7 @@ struct Worker {
     let options: Options
 
     /// Wall-clock seconds after which a seed counts as hanging: the alarm ends the process.
-    private var patienceSeconds: UInt32 { options.enumeratedSteps == nil ? 60 : 3600 }
+    private var patienceSeconds: UInt32 { options.enumerate == nil ? 60 : 3600 }
 
     func run() {
         let run = options.makeRunner()
