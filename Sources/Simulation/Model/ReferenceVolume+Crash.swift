@@ -47,22 +47,23 @@ extension ReferenceVolume {
 
     /// Takes note of what recovery made of the size.
     package func observe(byteCount found: UInt64) {
-        var size = byteCount
-        for known in openRequests {
-            guard let newByteCount = known.newByteCount, !known.isRefused else { continue }
-            if isOwed(known.order) || newByteCount == found {
-                size = newByteCount
-                withRequest(known.order) { $0.isSeenIn = true }
-            } else {
-                withRequest(known.order) { $0.isSeenOut = true }
-            }
-        }
-        guard size == found else {
+        let resizes = openRequests.filter { $0.newByteCount != nil && !$0.isRefused }
+        let sizes = [byteCount] + resizes.compactMap(\.newByteCount)
+        let owed = (resizes.lastIndex { isOwed($0.order) }).map { $0 + 1 } ?? 0
+        // Several may have given it the same size.
+        let matching = sizes.indices.filter { $0 >= owed && sizes[$0] == found }
+        guard let least = matching.first, let most = matching.last else {
             journal.report(
                 .prefix,
-                "volume \(number) has \(found) bytes after a crash, not \(size)"
+                "volume \(number) has \(found) bytes after a crash, not \(sizes[owed])"
             )
             return
+        }
+        for (index, known) in resizes.enumerated() {
+            withRequest(known.order) { request in
+                if index < least { request.isSeenIn = true }
+                if index >= most { request.isSeenOut = true }
+            }
         }
         byteCount = found
     }
