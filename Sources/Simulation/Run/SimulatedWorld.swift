@@ -319,14 +319,13 @@ package final class SimulatedWorld {
     }
 
     /// No host record begins a segment that reclaim will need; only one that another segment has
-    /// refused may.
+    /// refused may.  With several lanes others may have taken some since the record was opened.
     private func checkReserve(_ operation: Operation, _ lane: Lane) {
-        guard let pool, lane.statistics.recordsAppendedAgain == 0 else { return }
+        guard let pool, lanes.count == 1, lane.statistics.recordsAppendedAgain == 0 else { return }
         let geometry = geometries[Int(operation.device.rawValue)]
         let block = Int(operation.offset / 4096 - DeviceGeometry.firstSegmentBlock)
         guard block % geometry.segmentBlockCount == 0 else { return }
-        let taken = lanes.count { $0.hasOpenMatureSegment }
-        guard pool.freeSegmentCount(.flash) + taken < lanes.count else { return }
+        guard pool.freeSegmentCount(.flash) == 0, !lane.hasOpenMatureSegment else { return }
         journal.report(
             .liveness,
             "lane \(lane.index.rawValue) gives the last free flash segment to hosts"
