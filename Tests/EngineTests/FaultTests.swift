@@ -10,7 +10,7 @@ import Units
 
 @Test func `a disk that cannot be read for a while costs no data`() throws {
     let bench = try LaneBench(flashSegments: 24, diskSegments: 64)
-    let volume = try fillBeyondFlash(bench)
+    let volume = bench.fillBeyondFlash()
     // Reads of cold chunks bring promotions along, while the disk answers nothing.
     for index in 0..<8 {
         let outcome = bench.read(volume, at: UInt64(index) << 18, count: 1 << 18) { operation in
@@ -25,18 +25,6 @@ import Units
                 == pattern(index, count: 1 << 18)
         )
     }
-}
-
-/// 64 MiB through 48 MiB of flash.
-private func fillBeyondFlash(_ bench: LaneBench) throws -> VolumeSlot {
-    let volume = bench.createVolume(byteCount: 96 << 20)
-    for index in 0..<256 {
-        bench.now = bench.now.advanced(byNanoseconds: 400_000_000)
-        #expect(
-            bench.write(volume, at: UInt64(index) << 18, pattern(index, count: 1 << 18)) == .done
-        )
-    }
-    return volume
 }
 
 @Test func `a lane whose log was cut acknowledges nothing more`() throws {
@@ -231,13 +219,13 @@ private func fillBeyondFlash(_ bench: LaneBench) throws -> VolumeSlot {
 /// the sake of another one.
 @Test func `what a move reads again is verified again`() throws {
     let bench = try LaneBench(flashSegments: 24, diskSegments: 64)
-    let volume = try fillBeyondFlash(bench)
+    let volume = bench.fillBeyondFlash()
     // A chunk that lies on disk alone, in one run.
     let chunkCount = (64 << 20) / Geometry.chunkByteCount
     let chunk = try #require(
         (0..<chunkCount).first { chunk in
             let places = (0..<Geometry.blocksPerChunk).map { index in
-                state(bench, UInt64(chunk * Geometry.blocksPerChunk + index))
+                bench.state(of: UInt64(chunk * Geometry.blocksPerChunk + index))
             }
             return places.allSatisfy { $0?.flash.isNowhere ?? false }
                 && zip(places, places.dropFirst()).allSatisfy { place, next in
@@ -246,7 +234,7 @@ private func fillBeyondFlash(_ bench: LaneBench) throws -> VolumeSlot {
         }
     )
     let first = UInt64(chunk * Geometry.blocksPerChunk)
-    bench.damage(try #require(state(bench, first + 8)).disk)
+    bench.damage(try #require(bench.state(of: first + 8)).disk)
     bench.lane.promote(
         volume,
         offset: first * 4096,
@@ -257,17 +245,11 @@ private func fillBeyondFlash(_ bench: LaneBench) throws -> VolumeSlot {
     let reads = bench.takeOperations().filter { $0.kind == .read && $0.device == DeviceIndex(1) }
     try #require(reads.count == 1)
     bench.carry(out: reads)
-    bench.damage(try #require(state(bench, first + 1)).disk)
+    bench.damage(try #require(bench.state(of: first + 1)).disk)
     for done in bench.settle() { bench.lane.release(done.token) }
-    #expect(try #require(state(bench, first)).flash.isPlace)
-    #expect(try #require(state(bench, first + 1)).flash.isNowhere)
-    #expect(try #require(state(bench, first + 8)).flash.isNowhere)
-}
-
-private func state(_ bench: LaneBench, _ block: UInt64) -> BlockState? {
-    let leaf = block / UInt64(Geometry.blocksPerLeaf)
-    guard let slot = bench.lane.leaves.find(volume: 0, index: leaf) else { return nil }
-    return bench.lane.leaves.state(slot, Int(block) % Geometry.blocksPerLeaf)
+    #expect(try #require(bench.state(of: first)).flash.isPlace)
+    #expect(try #require(bench.state(of: first + 1)).flash.isNowhere)
+    #expect(try #require(bench.state(of: first + 8)).flash.isNowhere)
 }
 
 @Test func `a read-only lane whose leaves are all changed reads what it has`() throws {

@@ -305,6 +305,24 @@ final class LaneBench: RecoverySource {
         return finished.last?.status ?? .invalid
     }
 
+    /// Writes 64 MiB to a new volume of 96, more than the flash of a small bench holds; quarters of
+    /// a mebibyte, each of its own pattern.
+    func fillBeyondFlash() -> VolumeSlot {
+        let volume = createVolume(byteCount: 96 << 20)
+        for index in 0..<256 {
+            now = now.advanced(byNanoseconds: 400_000_000)
+            #expect(write(volume, at: UInt64(index) << 18, pattern(index, count: 1 << 18)) == .done)
+        }
+        return volume
+    }
+
+    /// The state of a block of the first volume; nil when its leaf is not in memory.
+    func state(of block: UInt64) -> BlockState? {
+        let leaf = block / UInt64(Geometry.blocksPerLeaf)
+        guard let slot = lane.leaves.find(volume: 0, index: leaf) else { return nil }
+        return lane.leaves.state(slot, Int(block) % Geometry.blocksPerLeaf)
+    }
+
     func flush(_ volume: VolumeSlot) -> RequestStatus {
         lane.flush(volume, context: context())
         return end()

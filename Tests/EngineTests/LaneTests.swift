@@ -53,14 +53,7 @@ import Units
 
 @Test func `more than flash holds goes to disk and comes back`() throws {
     let bench = try LaneBench(flashSegments: 24, diskSegments: 64)
-    let volume = bench.createVolume(byteCount: 96 << 20)
-    // 64 MiB through 48 MiB of flash.
-    for index in 0..<256 {
-        bench.now = bench.now.advanced(byNanoseconds: 400_000_000)
-        #expect(
-            bench.write(volume, at: UInt64(index) << 18, pattern(index, count: 1 << 18)) == .done
-        )
-    }
+    let volume = bench.fillBeyondFlash()
     #expect(bench.lane.statistics.blocksDemoted > 4096)
     for index in 0..<256 {
         #expect(

@@ -12,14 +12,7 @@ import Units
 /// A volume of 96 MiB of which 64 are written, more than the flash of the bench holds.
 private func makeBench() throws -> (bench: LaneBench, volume: VolumeSlot) {
     let bench = try LaneBench(flashSegments: 24, diskSegments: 64)
-    let volume = bench.createVolume(byteCount: 96 << 20)
-    for index in 0..<256 {
-        bench.now = bench.now.advanced(byNanoseconds: 400_000_000)
-        #expect(
-            bench.write(volume, at: UInt64(index) << 18, pattern(index, count: 1 << 18)) == .done
-        )
-    }
-    return (bench, volume)
+    return (bench, bench.fillBeyondFlash())
 }
 
 /// Runs a pass that was asked for to its end.
@@ -44,10 +37,7 @@ private func find(
     _ holds: (BlockState) -> Bool
 ) throws -> (block: UInt64, state: BlockState) {
     for block in start..<(64 << 8) {
-        let leaf = block / UInt64(Geometry.blocksPerLeaf)
-        guard let slot = bench.lane.leaves.find(volume: 0, index: leaf) else { continue }
-        let state = bench.lane.leaves.state(slot, Int(block) % Geometry.blocksPerLeaf)
-        if holds(state) { return (block, state) }
+        if let state = bench.state(of: block), holds(state) { return (block, state) }
     }
     throw NotFound()
 }

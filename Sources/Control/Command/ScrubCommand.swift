@@ -19,15 +19,9 @@ struct ScrubCommand: ParsableCommand {
             abstract: "Begin a full pass now, faster than by itself, or go on with a paused one."
         )
 
-        @Argument(help: "The pool.")
-        var pool: String
-        @OptionGroup var change: ChangeOptions
-        @OptionGroup var reading: ReadingOptions
-        @OptionGroup var place: PlaceOptions
+        @OptionGroup var order: Order
 
-        func run() throws {
-            try ScrubCommand.act("start", pool, change, reading, place)
-        }
+        func run() throws { try order.give("start") }
     }
 
     struct Pause: ParsableCommand {
@@ -35,15 +29,9 @@ struct ScrubCommand: ParsableCommand {
             abstract: "Stop it until it is started, also behind a restart."
         )
 
-        @Argument(help: "The pool.")
-        var pool: String
-        @OptionGroup var change: ChangeOptions
-        @OptionGroup var reading: ReadingOptions
-        @OptionGroup var place: PlaceOptions
+        @OptionGroup var order: Order
 
-        func run() throws {
-            try ScrubCommand.act("pause", pool, change, reading, place)
-        }
+        func run() throws { try order.give("pause") }
     }
 
     struct Status: ParsableCommand {
@@ -64,23 +52,28 @@ struct ScrubCommand: ParsableCommand {
         }
     }
 
-    private static func act(
-        _ action: String,
-        _ pool: String,
-        _ change: ChangeOptions,
-        _ reading: ReadingOptions,
-        _ place: PlaceOptions
-    ) throws {
-        let request = ControlRequest(
-            "pool.scrub",
-            ["action": .text(action), "dryRun": .boolean(change.dryRun)]
-        )
-        let access = try PoolAccess(.pool(pool), place)
-        let isServed = access.client.isReachable
-        let document = try PoolAccess.document(access.perform(request))
-        if !isServed && !change.dryRun {
-            Console.current.message("pool \(pool) is not being served; that counts when it is")
+    /// What starts and pauses take.
+    struct Order: ParsableArguments {
+        @Argument(help: "The pool.")
+        var pool: String
+        @OptionGroup var change: ChangeOptions
+        @OptionGroup var reading: ReadingOptions
+        @OptionGroup var place: PlaceOptions
+
+        func give(_ action: String) throws {
+            let request = ControlRequest(
+                "pool.scrub",
+                ["action": .text(action), "dryRun": .boolean(change.dryRun)]
+            )
+            let access = try PoolAccess(.pool(pool), place)
+            let isServed = access.client.isReachable
+            let document = try PoolAccess.document(access.perform(request))
+            if !isServed && !change.dryRun {
+                Console.current.message(
+                    "pool \(pool) is not being served; that counts when it is"
+                )
+            }
+            try reading.show(document, in: Table(ScrubReport.columns))
         }
-        try reading.show(document, in: Table(ScrubReport.columns))
     }
 }

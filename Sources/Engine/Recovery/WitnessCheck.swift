@@ -13,10 +13,11 @@ internal import Units
 // Crash order when a pool is opened, each step only after the one before it:
 //
 // 1. Witnesses and catalogue are compared.
-// 2. The catalogue commits the next incarnation, and recovery reads.
-// 3. Every device gets the lanes' witnesses with the new incarnation, and is flushed.
-// 4. The catalogue commits that this incarnation was witnessed.
-// 5. The lanes serve.
+// 2. Recovery reads.
+// 3. The catalogue commits the next incarnation, and where recovery found the logs to end.
+// 4. Every device gets the lanes' witnesses with the new incarnation, and is flushed.
+// 5. The catalogue commits that this incarnation was witnessed.
+// 6. The lanes serve.
 
 /// How old a catalogue is, or what a device knows of its age.
 package struct Age: Equatable, Sendable {
