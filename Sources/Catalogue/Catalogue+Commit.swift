@@ -69,11 +69,12 @@ private struct ImageWriter {
         }
         for row in image.segments {
             try run(
-                "INSERT OR REPLACE INTO segments VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     Int64(row.address.device.rawValue), Int64(row.address.index.rawValue),
                     Int64(row.lane.rawValue), Int64(row.stream.rawValue), stored(row.sequence),
                     stored(row.nonce), Int64(row.liveBlockCount),
+                    Int64(row.writtenBlockCount),
                 ]
             )
         }

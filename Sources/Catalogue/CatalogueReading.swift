@@ -189,7 +189,8 @@ enum CatalogueReading {
     static func segments(in database: Database, path: String) throws -> [SegmentRow] {
         try rows(
             of: "segments",
-            columns: "device, segment, lane, stream, sequence, nonce, live_block_count",
+            columns: "device, segment, lane, stream, sequence, nonce, live_block_count, "
+                + "written_block_count",
             in: database,
             path: path
         ) { row throws(CatalogueError) in
@@ -202,7 +203,8 @@ enum CatalogueReading {
                 stream: try row.kind(3),
                 sequence: try row.word(4),
                 nonce: try row.word(5),
-                liveBlockCount: try row.number(6)
+                liveBlockCount: try row.number(6),
+                writtenBlockCount: try row.number(7)
             )
         }
     }

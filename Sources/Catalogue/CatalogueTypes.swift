@@ -78,13 +78,17 @@ package struct SegmentRow: Hashable, Sendable {
     package var nonce: UInt64
     /// Blocks that leaves refer to.
     package var liveBlockCount: UInt32
+    /// Blocks from the start that records were given; leaves refer to none behind.  Of a host
+    /// segment the log may have used more since.
+    package var writtenBlockCount: UInt32
     package init(
         address: SegmentAddress,
         lane: LaneIndex,
         stream: StreamKind,
         sequence: UInt64,
         nonce: UInt64,
-        liveBlockCount: UInt32
+        liveBlockCount: UInt32,
+        writtenBlockCount: UInt32
     ) {
         self.address = address
         self.lane = lane
@@ -92,6 +96,7 @@ package struct SegmentRow: Hashable, Sendable {
         self.sequence = sequence
         self.nonce = nonce
         self.liveBlockCount = liveBlockCount
+        self.writtenBlockCount = writtenBlockCount
     }
 }
 

@@ -39,6 +39,7 @@ package enum Mutant: String, CaseIterable, Sendable {
     case vacantTrimAnsweredAtOnce
     case barrenSegmentsKept
     case reclaimReserveTaken
+    case copiesOverCopies
     case lanesNotWoken
     case readNotRepeated
     case recoveryReadNotRepeated

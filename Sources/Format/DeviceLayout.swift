@@ -6,7 +6,7 @@ package import Units
 //     0                         superblock, copy 0
 //     64 KiB                    superblock, copy 1
 //     128 KiB                   witnesses of the lanes, a block each, first place
-//     512 KiB                   the same, second place
+//     384 KiB, 640 KiB          the same, second and third place
 //     1 MiB                     segment 0, then one behind the other
 //     n - 1 MiB at the latest   end of the last segment
 //     n - 128 KiB               superblock, copy 2; rounded down to 4 KiB
@@ -21,17 +21,20 @@ package enum DeviceLayout {
     /// Copies of the superblock.
     package static var superblockCount: Int { 4 }
 
-    /// Lanes whose witnesses have room: from 128 KiB to 512 KiB, a block each.
-    package static var witnessLaneCountMax: Int { 96 }
+    /// Lanes whose witnesses have room: a block each.
+    package static var witnessLaneCountMax: Int { 64 }
 
-    /// The device block of a lane's witness.  Its two places lie apart: damage comes in clusters.
+    /// The device block of a lane's witness.  Its places lie apart: damage comes in clusters.
     package static func witnessBlock(lane: LaneIndex, place: Int) -> UInt64 {
         invariant(Int(lane.rawValue) < witnessLaneCountMax, "every lane has room for a witness")
-        return UInt64(place == 0 ? 32 : 128) + UInt64(lane.rawValue)
+        invariant(place < Witness.placeCount, "a witness has so many places")
+        return UInt64(32 + place * witnessLaneCountMax) + UInt64(lane.rawValue)
     }
 
     /// Whether a block of a device is kept for witnesses.
-    package static func isWitness(block: UInt64) -> Bool { block >= 32 && block < 224 }
+    package static func isWitness(block: UInt64) -> Bool {
+        block >= 32 && block < UInt64(32 + Witness.placeCount * witnessLaneCountMax)
+    }
 
     /// Where the copies of the superblock lie, in bytes; none on a device that is too small.
     package static func superblockOffsets(deviceByteCount: UInt64) -> [UInt64] {

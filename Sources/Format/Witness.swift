@@ -1,21 +1,21 @@
 package import Units
 
-// The witness of a lane: how far the pool had come, told by a device; one block, in two places.
+// The witness of a lane: how far the pool had come, told by a device; one block, in three places.
 // Little-endian.  Any change is a new version.
 //
 //     offset  size  field
 //          0     8  magic             "ISOWITNS"
-//          8     2  version           1
+//          8     2  version           2
 //         10     1  deviceIndex       of this device
-//         11     1  place             0 or 1: which of the lane's two it is
+//         11     1  place             0 to 2: which of the lane's three it is
 //         12     4  checksum          CRC-32C of the block, this field as zero
 //         16    16  poolIdentifier
 //         32    16  deviceIdentifier
 //         48     2  lane
 //         50     2  reserved          zero
 //         52     4  incarnation       of the pool when this was written
-//         56     8  number            grows with every write of the lane's witness; its lowest bit
-//                                     is the place
+//         56     8  number            grows with every write of the lane's witness; modulo 3 it is
+//                                     the place
 //         64     8  checkpoint        number of the lane's newest checkpoint; none is zero
 //         72  4024  reserved          zero
 //
@@ -53,10 +53,11 @@ package struct Witness: Equatable, Sendable {
     }
 
     package static var magic: UInt64 { 0x534E_5449_574F_5349 }
-    package static var version: UInt16 { 1 }
+    package static var version: UInt16 { 2 }
     package static var byteCount: Int { Geometry.blockByteCount }
-    /// Places of a lane's witness on a device: one is whole while the other is written.
-    package static var placeCount: Int { 2 }
+    /// Places of a lane's witness on a device: while one is written, and a second one was damaged
+    /// unseen, the third is whole.
+    package static var placeCount: Int { 3 }
 
     /// The block of the device at which a witness of this number lies.
     package var block: UInt64 {

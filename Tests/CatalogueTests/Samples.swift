@@ -87,7 +87,8 @@ enum Sample {
             stream: .cold,
             sequence: sequence,
             nonce: .max,
-            liveBlockCount: .max
+            liveBlockCount: .max,
+            writtenBlockCount: .max
         )
     }
     static func position(_ lane: UInt16, record: UInt64 = .max) -> LanePosition {

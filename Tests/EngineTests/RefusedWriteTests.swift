@@ -8,20 +8,24 @@ import Units
 // What a device refuses to write or to read is written elsewhere, or read again: hosts hear of it
 // only where there is no other way.
 
-@Test func `a record that is refused once is appended again, and no host notices`() throws {
+@Test(arguments: [1, 2])
+func `a refused record is written again, in place and then elsewhere, and no host notices`(
+    refusalCount: Int
+) throws {
     let bench = try LaneBench()
     let volume = bench.createVolume()
     #expect(bench.write(volume, at: 0, pattern(1, count: 65_536)) == .done)
     var refusals = 0
     let status = bench.write(volume, at: 65_536, pattern(2, count: 65_536)) { operation in
-        guard operation.kind == .write, refusals == 0 else { return .done }
+        guard operation.kind == .write, refusals < refusalCount else { return .done }
         refusals += 1
         return .mediaError
     }
     #expect(status == .done)
-    #expect(refusals == 1)
+    #expect(refusals == refusalCount)
     #expect(!bench.lane.isReadOnly)
-    #expect(bench.lane.statistics.recordsAppendedAgain == 1)
+    #expect(bench.lane.statistics.writesHealed == (refusalCount == 1 ? 1 : 0))
+    #expect(bench.lane.statistics.recordsAppendedAgain == (refusalCount == 1 ? 0 : 1))
     #expect(bench.read(volume, at: 65_536, count: 65_536) == pattern(2, count: 65_536))
     #expect(bench.write(volume, at: 0, pattern(3, count: 4096), isDurable: true) == .done)
     // Replay finds the record where it is now, and what came before and after it.
@@ -44,6 +48,7 @@ import Units
     #expect(writes.map(\.kind) == [.write, .write])
     bench.carry(out: [writes[1]])
     bench.carry(out: [writes[0]]) { _ in .mediaError }
+    bench.carry(out: bench.takeOperations()) { _ in .mediaError }
     let finished = bench.settle()
     #expect(finished.map(\.status) == [.done, .done, .done])
     for done in finished { bench.lane.release(done.token) }
@@ -110,7 +115,7 @@ import Units
         let status = bench.write(volume, at: UInt64(index) << 18, pattern(index, count: 1 << 18)) {
             guard $0.kind == .write, $0.device == DeviceIndex(1) else { return .done }
             writes += 1
-            return writes % 5 == 0 ? .mediaError : .done
+            return writes % 5 < 2 ? .mediaError : .done
         }
         #expect(status == .done)
     }
@@ -121,6 +126,55 @@ import Units
             bench.read(volume, at: UInt64(index) << 18, count: 1 << 18)
                 == pattern(index, count: 1 << 18)
         )
+    }
+}
+
+/// Each life ends when reclaim has copied a part of a segment, and a checkpoint knows of it.
+@Test func `in a nearly full pool copies go on where those of the last life ended`() throws {
+    let bench = try LaneBench(flashSegments: 14, diskSegments: 0)
+    bench.configuration.atomicByteCountMax = 16 * 4096
+    try bench.open()
+    var slot = bench.createVolume()
+    let chunkCount = bench.pool.capacityBlockCount / Geometry.blocksPerChunk
+    var contents: [Int: Int] = [:]
+    var seed = 0
+    var hasCopied = false
+    func overwrite(_ chunk: Int) {
+        seed += 1
+        bench.now = bench.now.advanced(byNanoseconds: 100_000_000)
+        bench.begin(slot, at: UInt64(chunk) << 16, pattern(seed, count: 1 << 16))
+        contents[chunk] = rest() == [.done] ? seed : nil
+    }
+    /// Works on, but copies no more once something was copied.
+    func rest() -> [RequestStatus] {
+        let finished = bench.settle(completing: { operation in
+            let purpose = bench.lane.purpose(of: operation).purpose
+            if purpose == .moveRecord { hasCopied = true }
+            return !(hasCopied && (purpose == .moveRead || purpose == .scanRead))
+        })
+        for done in finished { bench.lane.release(done.token) }
+        return finished.map(\.status)
+    }
+    for chunk in 0..<chunkCount { overwrite(chunk) }
+    var continuedCount: UInt64 = 0
+    for life in 0..<60 {
+        for step in 0..<1000 where !hasCopied { overwrite((life * 31 + step * 7) % chunkCount) }
+        #expect(hasCopied, "life \(life) of the pool makes no room")
+        let checkpoints = bench.lane.statistics.checkpoints
+        for _ in 0..<200 where bench.lane.statistics.checkpoints == checkpoints {
+            bench.now = bench.now.advanced(byNanoseconds: 1_000_000_000)
+            _ = rest()
+        }
+        continuedCount += bench.lane.statistics.segmentsContinued
+        try bench.open()
+        slot = try #require(bench.lane.volumeList.first).slot
+        hasCopied = false
+    }
+    #expect(continuedCount > 0)
+    #expect(contents.count > chunkCount / 2)
+    for (chunk, seed) in contents {
+        let expected = pattern(seed, count: 1 << 16)
+        #expect(bench.read(slot, at: UInt64(chunk) << 16, count: 1 << 16) == expected)
     }
 }
 

@@ -95,7 +95,7 @@ import Units
         }
     }
 
-    @Test func `either place of a witness may be damaged`() throws {
+    @Test func `each place of a witness may be damaged`() throws {
         let (bench, volume) = try bench()
         cycle(bench, volume)
         for place in 0..<Witness.placeCount {

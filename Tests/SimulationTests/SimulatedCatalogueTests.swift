@@ -41,7 +41,8 @@ struct SimulatedCatalogueTests {
             stream: .host,
             sequence: 9,
             nonce: 8,
-            liveBlockCount: 7
+            liveBlockCount: 7,
+            writtenBlockCount: 9
         )
         var image = leafImage(4, bytes: [1, 2, 3], record: 5)
         image.segments = [segment]

@@ -144,6 +144,7 @@ package struct CatalogueInspection {
             Column("stream", "STREAM", .text, "host, mature or cold"),
             Column("sequence", "SEQUENCE", .count, "names this use of the segment"),
             Column("liveBlockCount", "LIVE BLOCKS", .count, "blocks that leaves refer to"),
+            Column("writtenBlockCount", "WRITTEN BLOCKS", .count, "blocks that records were given"),
         ]
         let items: [JSONValue] = contents.segments.map { row in
             [
@@ -151,6 +152,7 @@ package struct CatalogueInspection {
                 "segment": .count(row.address.index.rawValue),
                 "lane": .count(row.lane.rawValue), "stream": .text("\(row.stream)"),
                 "sequence": .count(row.sequence), "liveBlockCount": .count(row.liveBlockCount),
+                "writtenBlockCount": .count(row.writtenBlockCount),
             ]
         }
         return Findings(text: try Table(columns).render(items, TableOptions()), items: items)

@@ -1,12 +1,12 @@
 internal import Format
 internal import Units
 
-// What a device was told of the pool's age: both places of each lane's witness.
+// What a device was told of the pool's age: all places of each lane's witness.
 extension DeviceInspection {
     private static var witnessColumns: [Column] {
         [
             Column("lane", "LANE", .count, "whose witness"),
-            Column("place", "PLACE", .count, "which of its two places"),
+            Column("place", "PLACE", .count, "which of its places"),
             Column("number", "NUMBER", .count, "grows with every witness; the higher one counts"),
             Column("incarnation", "INCARNATION", .count, "of the pool: how often it was opened"),
             Column("checkpoint", "CHECKPOINT", .count, "of the lane, counted over all lives"),

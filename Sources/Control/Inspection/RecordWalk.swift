@@ -1,7 +1,8 @@
 internal import Format
 internal import Units
 
-/// Goes through the records of one segment, from its start to the first block that begins none.
+/// Goes through the records of one segment, also behind blocks that begin none: a write that a
+/// crash cut, or a device refused, leaves such a gap, and copies go on behind it.
 struct RecordWalk {
     let header: SegmentHeader
     let segmentByteCount: UInt32
@@ -21,7 +22,10 @@ struct RecordWalk {
     func run(over source: borrowing InspectionSource, _ body: (Found) -> Void) {
         var block: UInt32 = 1
         while block < blockCount {
-            guard let found = record(at: block, source) else { return }
+            guard let found = record(at: block, source) else {
+                block += 1
+                continue
+            }
             body(found)
             let length = found.header.dataBlockCount &+ UInt32(RecordHeader.overheadBlockCount)
             guard length <= blockCount - block else { return }

@@ -8,11 +8,11 @@ package import Units
 // after the one before it:
 //
 // 1. The catalogue has committed the checkpoint.
-// 2. Each flash device is given the lane's witness, in one of its two places.
+// 2. Each flash device is given the lane's witness, in the next of its places.
 // 3. Flash is flushed.
 // 4. The segments are free.
 //
-// A place that not every device took is written once more, and not the other: that one is still the
+// A place that not every device took is written once more, and not the next one: that may be the
 // last good one of a device which refused.
 
 /// What a lane tells its witnesses, and how far they were told.
@@ -22,22 +22,27 @@ struct LaneAge {
     /// Of the last witness, and whether every device took it.
     var witnessNumber: UInt64 = 0
     var isComplete = true
-    /// The checkpoint of which the last complete witness tells.
-    var told: UInt64 = 0
-    /// A checkpoint of which both places of every flash device tell, or of a later one.
-    var toldTwice: UInt64 = 0
+    /// The checkpoints of which the places of every flash device tell, the last one first.
+    private var told: [3 of UInt64] = [0, 0, 0]
+    /// A checkpoint of which each place of every flash device tells, or of a later one.
+    var toldEverywhere: UInt64 { told[Witness.placeCount - 1] }
+
+    /// Goes on where a catalogue is.
+    mutating func adopt(checkpoint: UInt64, toldEverywhere: UInt64) {
+        self.checkpoint = checkpoint
+        told = .init(repeating: toldEverywhere)
+    }
 
     mutating func nextWitness() {
-        // The place is the lowest bit.
-        witnessNumber += isComplete ? 1 : 2
+        witnessNumber += isComplete ? 1 : UInt64(Witness.placeCount)
         isComplete = false
     }
 
     /// Every device has taken the last witness.
     mutating func noteComplete() {
         isComplete = true
-        toldTwice = told
-        told = checkpoint
+        for place in (1..<Witness.placeCount).reversed() { told[place] = told[place - 1] }
+        told[0] = checkpoint
     }
 }
 
@@ -121,9 +126,10 @@ extension Lane {
 
     /// Goes on counting where the catalogue and the devices are.
     func adoptAge(_ position: LanePosition?, _ witnesses: Witnesses) {
-        age.checkpoint = position?.checkpoint ?? 0
-        age.told = position?.witnessed ?? 0
-        age.toldTwice = age.told
+        age.adopt(
+            checkpoint: position?.checkpoint ?? 0,
+            toldEverywhere: position?.witnessed ?? 0
+        )
         age.witnessNumber = witnesses.newestNumber(of: index)
     }
 

@@ -161,7 +161,7 @@ extension Lane {
             nextRecord: host.nextNumber,
             previousChecksum: host.previousChecksum,
             checkpoint: age.checkpoint + 1,
-            witnessed: age.toldTwice
+            witnessed: age.toldEverywhere
         )
     }
 
@@ -192,7 +192,8 @@ extension Lane {
                     stream: state.stream,
                     sequence: state.sequence,
                     nonce: state.nonce,
-                    liveBlockCount: state.liveBlockCount
+                    liveBlockCount: state.liveBlockCount,
+                    writtenBlockCount: state.writtenBlockCount
                 )
             )
         }

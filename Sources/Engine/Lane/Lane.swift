@@ -308,8 +308,7 @@ package final class Lane: @unchecked Sendable {
         switch slot.owner {
         case .free: break
         case .request, .merge, .moveRead, .scan: completePiece(slot, completion.result)
-        case .record: completeRecord(owner, isGood: isGood)
-        case .moveWrite: completeMoveWrite(owner, isGood: isGood)
+        case .record, .moveWrite: completeRecordWrite(slot, completion.result)
         case .moveVerify: completeMoveVerify(owner, isGood: isGood)
         case .scrub:
             completeScrub(owner, slot, isGood: isGood)

@@ -47,6 +47,10 @@ package struct LaneStatistics: Sendable {
     package var fences: UInt64 = 0
     /// Host records that were written once more, as a device refused them or one before them.
     package var recordsAppendedAgain: UInt64 = 0
+    /// Writes of records that were refused once and then taken.
+    package var writesHealed: UInt64 = 0
+    /// Sealed segments that copies went on in, as segments were short.
+    package var segmentsContinued: UInt64 = 0
     /// Records of copies that a device refused; their sources stayed.
     package var movesRefused: UInt64 = 0
     package init() {}

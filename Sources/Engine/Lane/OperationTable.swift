@@ -41,7 +41,7 @@ struct OperationSlot: BitwiseCopyable {
     var tailCount: Int32 = 0
     /// Of a flush: see Pool/FlushLedger.
     var ticket: UInt64 = 0
-    /// One block that was asked for alone before.
+    /// It was refused before: one block that was asked for alone, or the write of a record.
     var isRepeated = false
     /// Where on the device it begins; known once it is submitted.
     var location = Location.nowhere
@@ -129,7 +129,7 @@ struct OperationTable {
         return operation
     }
 
-    /// What an operation in flight is for, and whether it is one block that was asked for before.
+    /// What an operation in flight is for, and whether it was refused before.
     func purpose(of token: UInt64) -> (purpose: OperationPurpose, isRepeated: Bool) {
         let slot = slots[Int(token & 0xFFFF_FFFF)]
         let purpose: OperationPurpose

@@ -2,7 +2,7 @@ internal import Format
 internal import IO
 internal import Units
 
-// What a lane does with a host record that its device refused.
+// What a lane does with a host record that its device refused twice.
 //
 //      segment A   | 4 | 5 | 6 x |  7  | 8 open        6 was refused, 7 has landed behind it
 //      segment B   | H | 6 | 7 | 8                     all that is not acknowledged, once more
@@ -15,7 +15,8 @@ internal import Units
 //
 // Nothing from 6 on was acknowledged, as that goes in log order, and no flush and no checkpoint
 // covers it: a crash at any moment finds a prefix of the log, in A or in B.  Hosts wait a little
-// longer.  Only when no segment is left, or one after the other fails, does the lane give up.
+// longer.  Only when no segment is left but those of reclaim, or one after the other fails, does
+// the lane give up: without them it could never again make room, not even after a restart.
 
 /// The state of the host log beside its stream.
 struct LogState {
@@ -64,7 +65,7 @@ extension Lane {
         let old = records[record]
         let needed = Int(old.dataCount) + RecordHeader.overheadBlockCount
         if host.segment < 0 || host.remaining < needed + (host.cursor == 0 ? 1 : 0) {
-            guard openSegment(of: &host, leaving: 0) else { return false }
+            guard openSegment(of: &host, leaving: reclaimReserve) else { return false }
         }
         relocate(record)
         pool.segments[Int(old.segment)].recordsInFlight -= 1

@@ -42,9 +42,10 @@ extension Lane {
     /// and to records that another segment refused.
     var hostReserve: Int { 3 * pool.laneCount }
 
-    /// Free flash segments that the first two leave to reclaim: else each of their entries could
-    /// take one that hosts fill then, until reclaim, which makes room for all, has none.
-    private var reclaimReserve: Int { Mutant.reclaimReserveTaken.isOn ? 0 : pool.laneCount }
+    /// Free flash segments that administrators and refused records leave to reclaim, which makes
+    /// room for all: else each of their entries could take one that hosts fill then, until it has
+    /// none.
+    var reclaimReserve: Int { Mutant.reclaimReserveTaken.isOn ? 0 : pool.laneCount }
 
     func closeHostRecord() {
         let record = openHostRecord
@@ -70,7 +71,7 @@ extension Lane {
         }
     }
 
-    func completeRecord(_ record: Int, isGood: Bool) {
+    func completeHostRecord(_ record: Int, isGood: Bool) {
         hostRecordsWriting -= 1
         // A flush that was submitted meanwhile does not cover it.
         if !Mutant.flushInFlightCoversAll.isOn { flashIsUnflushed = true }

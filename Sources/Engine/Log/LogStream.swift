@@ -90,53 +90,6 @@ extension Lane {
         return nil
     }
 
-    // MARK: Segments of streams
-
-    /// Whether reclaim has a flash segment to copy to.
-    package var hasOpenMatureSegment: Bool { mature.segment >= 0 }
-
-    /// Gives the stream a new segment, sealing the one it has; false when the pool has none.
-    func openSegment(of stream: inout LogStream, leaving reserve: Int) -> Bool {
-        guard let (slot, sequence) = pool.acquireSegment(stream.role, leaving: reserve) else {
-            noteNoSegment()
-            return false
-        }
-        sealSegment(of: &stream)
-        let address = pool.address(of: slot)
-        let geometry = pool.geometry(of: slot)
-        var state = SegmentState()
-        state.use = .open
-        state.stream = stream.kind
-        state.lane = index
-        state.openedTick = tick
-        state.sequence = sequence
-        state.nonce = random.next()
-        pool.segments[slot] = state
-        noteChanged(slot)
-        stream.segment = slot
-        stream.newestSequence = sequence
-        stream.device = address.device
-        stream.firstBlock = geometry.firstBlock(of: address.index)
-        stream.segmentBlockCount = geometry.segmentBlockCount
-        stream.cursor = 0
-        return true
-    }
-
-    /// Seals the stream's segment: nothing is appended to it any more.
-    func sealSegment(of stream: inout LogStream) {
-        guard stream.segment >= 0 else { return }
-        let slot = stream.segment
-        pool.segments[slot].use = .sealed
-        stream.previous = SegmentLink(
-            address: pool.address(of: slot),
-            sequence: pool.segments[slot].sequence
-        )
-        stream.segment = -1
-        sealedSegments[stream.kind == .cold ? 1 : 0].append(slot)
-        noteChanged(slot)
-        noteIfEmptied(slot)
-    }
-
     // MARK: Records
 
     /// Opens a record in the stream's segment, for at least `dataCount` blocks of data.
@@ -203,18 +156,39 @@ extension Lane {
         var tailBytes = tail.mutableBytes
         header.seal(into: &tailBytes, nonce: segment.nonce)
         records[record].state = .writing
-        let blockCount = Int(slot.dataCount) + RecordHeader.overheadBlockCount
-        stream.cursor = Int(slot.headerOffset) + blockCount
+        stream.cursor =
+            Int(slot.headerOffset) + Int(slot.dataCount) + RecordHeader.overheadBlockCount
         stream.nextNumber = slot.number.next
         pool.segments[Int(slot.segment)].writtenBlockCount = UInt32(stream.cursor)
-        submitRecordWrite(record, blockCount: blockCount, owner: owner)
+        submitRecordWrite(record, for: owner)
     }
 
-    private func submitRecordWrite(_ record: Int, blockCount: Int, owner: OperationSlot) {
+    /// Ends the write of a record, or does it once more where it was refused.  The same bytes at
+    /// the same place harm nothing, and where a device takes them at the second time no segment is
+    /// given up.
+    func completeRecordWrite(_ slot: OperationSlot, _ result: OperationResult) {
+        let isMove = slot.owner == .moveWrite
+        let owner = Int(slot.ownerIndex)
+        let isGood = result == .done
+        if !isGood, result != .deviceLost, !slot.isRepeated, isMove || !log.isHeld {
+            var again = slot
+            again.isRepeated = true
+            let record = isMove ? configuration.hostRecordCount + owner : owner
+            return submitRecordWrite(record, for: again)
+        }
+        if isGood && slot.isRepeated { statistics.writesHealed += 1 }
+        if isMove {
+            completeMoveWrite(owner, isGood: isGood)
+        } else {
+            completeHostRecord(owner, isGood: isGood)
+        }
+    }
+
+    private func submitRecordWrite(_ record: Int, for owner: OperationSlot) {
         let slot = records[record]
         let lead = slot.opensSegment ? 1 : 0
         let first = 1 - lead
-        let total = blockCount + lead
+        let total = Int(slot.dataCount) + RecordHeader.overheadBlockCount + lead
         let region = recordBuffer(record)[
             (first * Geometry.blockByteCount)..<((first + total) * Geometry.blockByteCount)
         ]

@@ -93,25 +93,6 @@ extension Lane {
         }
     }
 
-    /// Whether a record of copies finds a segment now, as far as one lane can tell.
-    func hasRoom(for purpose: MoveCandidate.Purpose) -> Bool {
-        let toDisk = purpose == .demote || purpose == .relocate
-        guard movesRestUntil[toDisk ? 1 : 0] <= now else { return false }
-        let stream = toDisk ? cold : mature
-        return stream.remaining > RecordHeader.overheadBlockCount
-            || pool.freeSegmentCount(stream.role) > segmentsLeft(by: purpose)
-    }
-
-    /// Free segments that moves of a purpose leave to others.  Reclaim may take the last ones of
-    /// the tier that it works on; each gives back more than it takes.
-    private func segmentsLeft(by purpose: MoveCandidate.Purpose) -> Int {
-        switch purpose {
-        case .promote: hostReserve
-        case .demote: Lane.demoteSegmentReserve * pool.laneCount
-        case .keep, .relocate: 0
-        }
-    }
-
     func firstItem(_ move: Int) -> Int { move * configuration.recordDataBlockMax }
 
     /// Adds a chunk's blocks to a move; false when it has no room for them.
@@ -351,16 +332,12 @@ extension Lane {
 
     private func writeMove(_ move: Int) {
         dropBadItems(move)
-        cutToRoom(move)
-        let count = Int(moves[move].itemCount)
-        guard count > 0 else { return endMove(move) }
+        guard moves[move].itemCount > 0 else { return endMove(move) }
         guard operations.spareCount > 0 else { return }
         let record = configuration.hostRecordCount + move
-        let reserve = segmentsLeft(by: moveItems[firstItem(move)].purpose)
         let isOpen =
             moves[move].toDisk
-            ? openRecord(record, in: &cold, dataCount: count, leaving: reserve)
-            : openRecord(record, in: &mature, dataCount: count, leaving: reserve)
+            ? openRecord(record, of: move, in: &cold) : openRecord(record, of: move, in: &mature)
         guard isOpen else {
             // Others took the space meanwhile.  To wait for more would hold a move that those may
             // need who make room: the sources stay, and reclaim decides anew.
@@ -377,24 +354,6 @@ extension Lane {
         }
     }
 
-    /// Leaves out what the open segment of the stream has no room for: segments are filled to the
-    /// last block, as the pool's capacity supposes.  What is left out stays where it is, and is
-    /// moved another time.
-    private func cutToRoom(_ move: Int) {
-        let room =
-            (moves[move].toDisk ? cold.remaining : mature.remaining)
-            - RecordHeader.overheadBlockCount
-        let count = Int(moves[move].itemCount)
-        guard room > 0, room < count else { return }
-        moves[move].itemCount = Int32(room)
-        let last = chunk(of: moveItems[firstItem(move) + room - 1])
-        for index in room..<count {
-            let item = moveItems[firstItem(move) + index]
-            // The chunk that is cut ends with the move.
-            if chunk(of: item) != last { endMoving(item) }
-        }
-    }
-
     func chunk(of item: MoveItem) -> ChunkKey {
         ChunkKey(volume: item.volume, chunk: item.address / UInt64(Geometry.blocksPerChunk))
     }
@@ -407,9 +366,6 @@ extension Lane {
             Int32(chunk % UInt64(Geometry.chunksPerLeaf))
         )
     }
-
-    /// Disk segments that demotion leaves to each lane, so that disk segments can be compacted.
-    static var demoteSegmentReserve: Int { 1 }
 
     /// Fills the record's table: one entry for each run of neighbouring addresses.
     private func appendCopies(_ move: Int, _ record: Int) {

@@ -111,6 +111,7 @@ extension Lane {
         guard hasRoomToReclaim(reclaim.tier) else { return noteNoSegment() }
         guard let victim = chooseVictim(reclaim.tier) else { return }
         pool.segments[victim].isVictim = true
+        pool.segments[victim].wasVictim = true
         reclaim.victim = victim
         reclaim.liveShare =
             Float(pool.segments[victim].liveBlockCount)
@@ -147,9 +148,11 @@ extension Lane {
         let pressure = flashMarks.pressure(freeSegments: pool.freeSegmentCount(.flash))
         let window =
             tier == .flash && pressure < 1 ? max(4, sealed.count / 4) : sealed.count
+        // Where copies will go on is not emptied as long as there is another one.
+        let rest = unfilledSegment(for: tier == .flash ? mature : cold)
         var best = -1
         var bestLive = UInt32.max
-        for segment in sealed.prefix(window) {
+        for segment in sealed.prefix(window) where segment != rest {
             let state = pool.segments[segment]
             guard !state.isVictim, state.recordsInFlight == 0 else { continue }
             if let pause = unreadableSegments[segment], pause > now { continue }

@@ -2,8 +2,8 @@ internal import Units
 
 // A record of copies that a device refuses costs nothing: the sources stay, and nobody waits.
 extension Lane {
-    /// A device refused a record of copies: their sources stay, and others are tried in another
-    /// segment.  When one after the other is refused, the tier rests for a while.
+    /// A device refused a record of copies twice: their sources stay, and others are tried in
+    /// another segment.  When one after the other is refused, the tier rests for a while.
     func refuseMove(_ move: Int, _ record: Int) {
         let toDisk = moves[move].toDisk
         let segment = Int(records[record].segment)

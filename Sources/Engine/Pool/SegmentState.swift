@@ -22,12 +22,14 @@ struct SegmentState: BitwiseCopyable {
     var isChanged = false
     /// Reclaim works on it.
     var isVictim = false
+    /// Reclaim has worked on it.
+    var wasVictim = false
     var lane = LaneIndex(0)
     /// Records being written to it.
     var recordsInFlight: UInt16 = 0
     /// Leaf references to its blocks.
     var liveBlockCount: UInt32 = 0
-    /// Blocks handed out to records, header included.
+    /// Blocks handed out to records, header included; 0 when nobody knows.
     var writtenBlockCount: UInt32 = 0
     /// Reads in flight to it.
     var readerCount: UInt32 = 0

@@ -44,7 +44,9 @@ struct CatalogueCheck {
         try check(row.lane)
         let role: DeviceRole = row.stream == .cold ? .disk : .flash
         // Far more references than there are, and room to count on.
-        guard device.role == role, row.liveBlockCount <= UInt32.max / 2 else {
+        guard device.role == role, row.liveBlockCount <= UInt32.max / 2,
+            Int(row.writtenBlockCount) <= device.segmentBlockCount
+        else {
             throw .rowImpossible(table: "segments")
         }
     }

@@ -92,6 +92,8 @@ package struct PoolOpening {
             state.sequence = row.sequence
             state.nonce = row.nonce
             state.liveBlockCount = row.liveBlockCount
+            // How far the log goes in a host segment, replay finds, or nobody knows.
+            if row.stream != .host { state.writtenBlockCount = row.writtenBlockCount }
             pool.segments[pool.slot(of: row.address)] = state
         }
     }

@@ -64,7 +64,7 @@ struct Witnesses {
         do throws(FormatError) {
             return try Witness(decoding: block.bytes)
         } catch {
-            // Never written, or torn: the other place has the one before.
+            // Never written, damaged, or torn: another place has the one before.
             return nil
         }
     }

@@ -129,7 +129,7 @@ package final class SimulatedDevice {
     ///
     /// - Parameters:
     ///   - site: what it is for; without it nothing goes wrong.
-    ///   - isRepeated: it was refused before, and is not refused by chance once more.
+    ///   - isRepeated: it was refused before.  A read is not refused by chance once more.
     package func submit(
         _ operation: Operation,
         site: FaultSite? = nil,

@@ -113,7 +113,7 @@ final class DeviceFaults {
         let fault: PlannedFault
         switch kind {
         case .read: fault = isRepeated ? .none : planRead()
-        case .write: fault = planWrite(site, blocks)
+        case .write: fault = planWrite(site, blocks, isRepeated: isRepeated)
         case .flush:
             fault =
                 fires(rates.flushErrorOneIn)
@@ -129,8 +129,13 @@ final class DeviceFaults {
         return fires(rates.transientRotOneIn) ? .transientRot : .none
     }
 
-    private func planWrite(_ site: FaultSite, _ blocks: Range<Int>) -> PlannedFault {
-        if fires(rates.writeErrorOneIn) {
+    private func planWrite(
+        _ site: FaultSite,
+        _ blocks: Range<Int>,
+        isRepeated: Bool
+    ) -> PlannedFault {
+        // What was refused once is refused again now and then.
+        if fires(isRepeated ? min(rates.writeErrorOneIn, 4) : rates.writeErrorOneIn) {
             return .writeError(doneCount: random.isOne(in: 2) ? 0 : random.below(blocks.count))
         }
         guard site != .witnessWrite else { return .none }

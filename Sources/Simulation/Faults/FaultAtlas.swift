@@ -119,11 +119,12 @@ final class FaultAtlas {
     func noteFences(_ lanes: [Lane], freeFlashSegmentCount: Int) {
         if fences.count != lanes.count { fences = lanes.map { _ in nil } }
         for lane in lanes.indices where lanes[lane].isReadOnly && fences[lane] == nil {
-            // Every segment that a write refuses is lost to the log until a checkpoint.
+            // Every segment that refuses a write is lost to the log until a checkpoint, and those
+            // of reclaim stay.
             let wereRefused = faults.contains { $0.failedWriteCount > 0 }
             fences[lane] =
                 faults.contains { $0.failedFlushCount > 0 }
-                || wereRefused && freeFlashSegmentCount == 0
+                || wereRefused && freeFlashSegmentCount <= lanes.count
         }
     }
 

@@ -64,7 +64,9 @@ package final class DeviceOrderOracle {
     // MARK: Operations
 
     /// Looks at an operation that a lane submits.
-    package func watch(_ operation: Operation, lane: LaneIndex) {
+    ///
+    /// - Parameter isRepeated: a write is done once more, with the same bytes, as it was refused.
+    package func watch(_ operation: Operation, lane: LaneIndex, isRepeated: Bool) {
         guard operation.kind == .write || operation.kind == .discard else { return }
         let device = Int(operation.device.rawValue)
         let bytes =
@@ -79,7 +81,7 @@ package final class DeviceOrderOracle {
                     "a \(operation.kind) at block \(block) lies in no segment"
                 )
             }
-            check(operation.kind, device: device, block: block)
+            check(operation.kind, device: device, block: block, isRepeated: isRepeated)
             if operation.kind == .write {
                 if writtenBy[device][block].number > 0, geometries[device].isFirst(block) {
                     journal.met(.segmentReused)
@@ -89,7 +91,7 @@ package final class DeviceOrderOracle {
         }
     }
 
-    private func check(_ kind: Operation.Kind, device: Int, block: Int) {
+    private func check(_ kind: Operation.Kind, device: Int, block: Int, isRepeated: Bool) {
         if references[device][block] > 0 {
             journal.report(
                 .deviceOrder,
@@ -98,7 +100,7 @@ package final class DeviceOrderOracle {
             )
         }
         let mark = writtenBy[device][block]
-        if mark.number > roots[Int(mark.lane)] {
+        if mark.number > roots[Int(mark.lane)], !isRepeated {
             journal.report(
                 .deviceOrder,
                 "a \(kind) hits device \(device) block \(block), written by lane \(mark.lane) "

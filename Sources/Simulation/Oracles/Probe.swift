@@ -50,6 +50,9 @@ package enum Probe: Int, Sendable, CaseIterable {
     /// A request was answered with an error that a fault explains.
     case excusedError
     case fencedRestart
+    case refusedWriteHealed
+    case recordAppendedAgain
+    case segmentContinued
     case goodCopyDroppedUnknowing
     case volumeShrunkUnderWrites
     case lateWriteRefused

@@ -75,6 +75,11 @@ extension SimulatedWorld {
     }
 
     private func countProbes() {
+        for lane in lanes {
+            if lane.statistics.writesHealed > 0 { journal.met(.refusedWriteHealed) }
+            if lane.statistics.recordsAppendedAgain > 0 { journal.met(.recordAppendedAgain) }
+            if lane.statistics.segmentsContinued > 0 { journal.met(.segmentContinued) }
+        }
         if devices.contains(where: { $0.volatileWriteCount > 0 }) {
             journal.met(.crashWithVolatileWrites)
         }

@@ -129,7 +129,7 @@ extension SimulatedWorld {
         }
     }
 
-    /// Damages one of the two places of a lane's witness on a device.
+    /// Damages one of the places of a lane's witness on a device; a power cut may tear another.
     private func damageWitness(_ hit: (SimulatedDevice, Int) -> Bool) {
         guard let atlas else { return }
         let device = atlas.faults[0].random.below(devices.count)

@@ -276,9 +276,9 @@ package final class SimulatedWorld {
     /// Empties a lane's outboxes.
     private func drain(_ lane: Lane, _ index: Int) {
         while let operation = lane.nextOperation() {
-            order.watch(operation, lane: lane.index)
             let device = Int(operation.device.rawValue)
             let (purpose, isRepeated) = lane.purpose(of: operation)
+            order.watch(operation, lane: lane.index, isRepeated: isRepeated)
             if purpose == .hostRecord { checkReserve(operation, lane) }
             let (slot, delay) = devices[device].submit(
                 operation,
@@ -318,10 +318,10 @@ package final class SimulatedWorld {
         }
     }
 
-    /// No host record begins a segment that reclaim will need; only one that another segment has
-    /// refused may.  With several lanes others may have taken some since the record was opened.
+    /// No host record begins a segment that reclaim will need.  With several lanes others may have
+    /// taken some since the record was opened.
     private func checkReserve(_ operation: Operation, _ lane: Lane) {
-        guard let pool, lanes.count == 1, lane.statistics.recordsAppendedAgain == 0 else { return }
+        guard let pool, lanes.count == 1 else { return }
         let geometry = geometries[Int(operation.device.rawValue)]
         let block = Int(operation.offset / 4096 - DeviceGeometry.firstSegmentBlock)
         guard block % geometry.segmentBlockCount == 0 else { return }

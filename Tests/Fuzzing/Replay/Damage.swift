@@ -195,7 +195,8 @@ extension SegmentRow {
         case 3: stream = change.value & 1 == 0 ? .cold : .mature
         case 4: sequence = change.value
         case 5: nonce = change.value
-        default: liveBlockCount = change.number()
+        case 6: liveBlockCount = change.number()
+        default: writtenBlockCount = change.number()
         }
     }
 }
