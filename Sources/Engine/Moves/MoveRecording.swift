@@ -118,24 +118,19 @@ extension Lane {
             case .loading, .noRoom: return
             case .absent, .damaged: poisons.removeLast()
             case .ready(let slot):
-                // What is poisoned leaves its segment: that makes room.
-                usesReserve = !Mutant.poisonWaitsForRoom.isOn
-                defer { usesReserve = false }
-                guard makeRoom(dataCount: 0, tableByteCount: RecordEntry.fixedByteCount) else {
-                    return
-                }
+                guard poison(item, slot) else { return }
                 poisons.removeLast()
-                poison(item, slot)
             }
         }
     }
 
-    private func poison(_ item: MoveItem, _ slot: Int) {
+    /// - Returns: false when the log has no room for it.
+    private func poison(_ item: MoveItem, _ slot: Int) -> Bool {
         let block = Int(item.address % UInt64(Geometry.blocksPerLeaf))
         var state = leaves.state(slot, block)
         guard state.isStored, state.sequence == item.sequence,
             state.flash == item.source || state.disk == item.source
-        else { return }
+        else { return true }
         let volume = volumes[Int(item.volume)].identifier
         if state.flash.isPlace && state.disk.isPlace {
             // The other copy is still there: only the damaged one is given up.
@@ -143,9 +138,19 @@ extension Lane {
             note("copy_damaged", "volume \(volume) block \(item.address): the other copy stays")
             willChange(slot)
             statistics.copiesGivenUp += 1
-            return replace(slot, block, with: state)
+            replace(slot, block, with: state)
+            return true
         }
-        guard !item.isUnread else { return noteUnread(item) }
+        guard !item.isUnread else {
+            noteUnread(item)
+            return true
+        }
+        // What is poisoned leaves its segment: that makes room.
+        usesReserve = !Mutant.poisonWaitsForRoom.isOn
+        defer { usesReserve = false }
+        guard makeRoom(dataCount: 0, tableByteCount: RecordEntry.fixedByteCount) else {
+            return false
+        }
         note("block_poisoned", "volume \(volume) offset \(item.address * 4096)")
         statistics.blocksPoisoned += 1
         let record = openHostRecord
@@ -167,5 +172,6 @@ extension Lane {
         }
         willChange(slot)
         replace(slot, block, with: state)
+        return true
     }
 }

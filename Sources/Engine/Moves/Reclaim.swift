@@ -150,9 +150,11 @@ extension Lane {
             tier == .flash && pressure < 1 ? max(4, sealed.count / 4) : sealed.count
         // Where copies will go on is not emptied as long as there is another one.
         let rest = unfilledSegment(for: tier == .flash ? mature : cold)
+        // One with a damaged block is not emptied before the log has had room to say so.
+        let damaged = Set(poisons.map { pool.slot(of: $0.source) })
         var best = -1
         var bestLive = UInt32.max
-        for segment in sealed.prefix(window) where segment != rest {
+        for segment in sealed.prefix(window) where segment != rest && !damaged.contains(segment) {
             let state = pool.segments[segment]
             guard !state.isVictim, state.recordsInFlight == 0 else { continue }
             if let pause = unreadableSegments[segment], pause > now { continue }
