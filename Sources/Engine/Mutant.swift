@@ -57,9 +57,7 @@ package enum Mutant: String, CaseIterable, Sendable {
     case damageReadAsZeros
     case mergeOverDamage
     case checksumTakenAnew
-    case poisonReplayedAsHole
     case poisonBecomesHole
-    case poisonWaitsForRoom
     case shrinkAdmitsLateWrites
     case shrinkKeepsTail
     case scrubSkipsSecondCopy

@@ -44,7 +44,7 @@ extension RecordEntry {
     package func describe() -> String {
         let range = "blocks \(address)..<\(address + UInt64(blockCount))"
         switch kind {
-        case .data, .trim, .zero, .copy, .poison:
+        case .data, .trim, .zero, .copy:
             return "\(kind) of volume \(volume), \(range)"
         case .control:
             let what = ControlKind(rawValue: detail).map { "\($0)" } ?? "unknown \(detail)"

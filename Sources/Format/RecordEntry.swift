@@ -13,8 +13,6 @@ package enum EntryKind: UInt8, Sendable, CaseIterable {
     case copy = 4
     /// The life of a volume, or a mark.
     case control = 5
-    /// These blocks were found damaged in every copy.
-    case poison = 6
 }
 
 /// What a control entry says.
@@ -67,7 +65,7 @@ package struct RecordEntry: Equatable, Sendable {
         case .data: fixedByteCount + 4 * blockCount
         case .copy: fixedByteCount + copyByteCount * blockCount
         case .control: fixedByteCount + (payload + 3) / 4 * 4
-        case .trim, .zero, .poison: fixedByteCount
+        case .trim, .zero: fixedByteCount
         }
     }
 

@@ -15,6 +15,25 @@ struct Options: ParsableArguments {
     @Option(help: "Runs this one seed, in this process.")
     var seed: UInt64?
 
+    @Flag(
+        help: """
+            Takes away from the seed what it fails without, again and again, and prints the \
+            command that runs what is left.
+            """
+    )
+    var shrink = false
+
+    @Option(
+        help: """
+            What a seed is to do without, separated by commas: \
+            \(Simplification.all.map(\.name).joined(separator: ", ")).
+            """
+    )
+    var without = ""
+
+    @Option(help: "Other chances for the seed, with the same parameters; 0 for its own.")
+    var variant: UInt64 = 0
+
     @Option(help: "Events of a seed's first phase.")
     var steps = 1500
 
@@ -75,6 +94,12 @@ struct Options: ParsableArguments {
             throw ValidationError("--enumerate takes 1 to 5")
         }
         guard (1...2).contains(depth) else { throw ValidationError("--depth takes 1 or 2") }
+        for name in leftOutNames where Simplification.named(name) == nil {
+            throw ValidationError("--without knows no \(name)")
+        }
+        guard !shrink || seed != nil && enumerate == nil else {
+            throw ValidationError("--shrink takes the seed that --seed names")
+        }
         guard canary >= 0 else { throw ValidationError("--canary takes a number of seeds") }
     }
 
@@ -91,13 +116,25 @@ struct Options: ParsableArguments {
         return min(seeds ?? rest, rest)
     }
 
+    var leftOutNames: [String] { without.split(separator: ",").map(String.init) }
+
+    /// What runs the seeds, workloads excepted.
+    func makeSeedRunner() -> SeedRunner {
+        SeedRunner(
+            stepsMax: steps,
+            canaryOneIn: canary,
+            without: leftOutNames.compactMap(Simplification.named),
+            variant: variant
+        )
+    }
+
     /// What runs a seed, or a workload.
     func makeRunner() -> (UInt64, ((String) -> Void)?) -> SeedResult {
         guard enumerate == nil else {
             let runner = EnumerationRunner(depth: depth)
             return { runner.run(number: $0, printLine: $1) }
         }
-        let runner = SeedRunner(stepsMax: steps, canaryOneIn: canary)
+        let runner = makeSeedRunner()
         return { runner.run(seed: $0, printLine: $1) }
     }
 }

@@ -87,13 +87,15 @@ struct Report {
     }
 
     /// The command that runs one seed again.
-    private func reproduction(_ seed: UInt64) -> String {
+    func reproduction(_ seed: UInt64) -> String {
         var command = "tools/simulate --seed \(seed) --verbose"
         if let steps = options.enumerate {
             command += " --enumerate \(steps) --depth \(options.depth)"
         } else {
             command += " --steps \(options.steps)"
         }
+        if !options.without.isEmpty { command += " --without \(options.without)" }
+        if options.variant > 0 { command += " --variant \(options.variant)" }
         if let mutant = options.mutant { command += " --mutant \(mutant)" }
         if options.canary > 0 { command += " --canary \(options.canary)" }
         return command

@@ -149,6 +149,7 @@ final class Supervisor: Sendable {
         var arguments = [
             "--worker", "--from", String(range.lowerBound), "--seeds", String(range.count),
             "--steps", String(options.steps), "--canary", String(options.canary),
+            "--without", options.without, "--variant", String(options.variant),
         ]
         if let steps = options.enumerate {
             arguments += ["--enumerate", String(steps), "--depth", String(options.depth)]

@@ -31,6 +31,10 @@ struct Simulate: ParsableCommand {
     func run() throws {
         if options.worker { return Worker(options: options).run() }
         if options.mutants { throw ExitCode(try tryMutants()) }
+        if let seed = options.seed, options.shrink {
+            var shrinking = Shrinking(options: options, seed: seed)
+            throw ExitCode(shrinking.run())
+        }
         if let seed = options.seed { throw ExitCode(runOne(seed)) }
         throw ExitCode(runSeeds())
     }

@@ -36,6 +36,27 @@ struct SeedRunTests {
     }
 }
 
+struct SimplificationTests {
+    @Test func `each has a name of its own and takes away what it says from some seed`() {
+        #expect(Set(Simplification.all.map(\.name)).count == Simplification.all.count)
+        for one in Simplification.all {
+            #expect(Simplification.named(one.name)?.name == one.name)
+            let runner = SeedRunner(stepsMax: 10)
+            #expect((1...200).contains { runner.hasEffect(one, on: $0) }, "\(one.name)")
+        }
+    }
+
+    @Test func `what is left of a seed can be run, and has no more of what was taken`() {
+        for (index, one) in Simplification.all.enumerated() {
+            let runner = SeedRunner(stepsMax: 40, without: [one], variant: UInt64(index % 3))
+            let seed = UInt64(index)
+            #expect(!runner.hasEffect(one, on: seed))
+            let result = runner.run(seed: seed)
+            #expect(result.finding == nil, "\(one.name): \(result.finding?.text ?? "")")
+        }
+    }
+}
+
 struct EventQueueTests {
     @Test func `events come by time, and in the order of making at one moment`() {
         var queue = EventQueue()

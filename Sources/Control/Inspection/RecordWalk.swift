@@ -27,6 +27,11 @@ struct RecordWalk {
                 continue
             }
             body(found)
+            // Copies of a later life may begin inside a record that stands there from an earlier.
+            guard header.stream == .host else {
+                block += 1
+                continue
+            }
             let length = found.header.dataBlockCount &+ UInt32(RecordHeader.overheadBlockCount)
             guard length <= blockCount - block else { return }
             block += length

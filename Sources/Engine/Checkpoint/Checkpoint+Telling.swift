@@ -130,7 +130,8 @@ extension Lane {
             checkpoint: position?.checkpoint ?? 0,
             toldEverywhere: position?.witnessed ?? 0
         )
-        age.witnessNumber = witnesses.newestNumber(of: index)
+        // The next one is one more.
+        age.witnessNumber = witnesses.nextNumber(of: index) - 1
     }
 
     /// Gives what is to be written to each device before the lane serves; its bytes are good until

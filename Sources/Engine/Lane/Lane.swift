@@ -186,7 +186,7 @@ package final class Lane: @unchecked Sendable {
     var hasReleasedSegment = false
     var isStarved = false
     var wakesOthers = false
-    /// What is appended now makes room, or administrators ask for it: hosts leave segments to it.
+    /// Administrators ask for what is appended now: hosts leave segments to it.
     var usesReserve = false
 
     package init(

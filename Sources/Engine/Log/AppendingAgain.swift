@@ -24,9 +24,14 @@ struct LogState {
     var isHeld = false
     /// Segments tried in turn for the oldest record.
     var attemptCount = 0
+    /// No segment took a record: the lane has given up.
+    var isAbandoned = false
 }
 
 extension Lane {
+    /// The lane has given up, as no segment took a record.
+    package var hasAbandonedLog: Bool { log.isAbandoned }
+
     /// Segments that are tried for a record before the lane gives up.
     private static var appendAttemptMax: Int { 16 }
 
@@ -156,6 +161,7 @@ extension Lane {
     /// No segment takes the record: nothing behind it may be acknowledged, and the blocks it holds
     /// are served from its buffer as long as the lane lives.
     private func abandonLog() {
+        log.isAbandoned = true
         fence(
             "lane \(index.rawValue): no flash segment takes a record; restart to recover what was "
                 + "flushed"

@@ -38,8 +38,8 @@ extension Lane {
         return false
     }
 
-    /// Free flash segments that hosts leave to the lanes: to what makes room, to administrators,
-    /// and to records that another segment refused.
+    /// Free flash segments that hosts leave to the lanes: to reclaim, to administrators, and to
+    /// records that another segment refused.
     var hostReserve: Int { 3 * pool.laneCount }
 
     /// Free flash segments that administrators and refused records leave to reclaim, which makes

@@ -61,20 +61,27 @@ extension Lane {
     /// left to it.
     func unfilledSegment(for stream: LogStream) -> Int? {
         guard stream.kind != .host, isShort(stream.role) else { return nil }
+        let isLast = pool.freeSegmentCount(stream.role) == 0
         var best: Int?
-        var most = RecordHeader.overheadBlockCount
+        // Less than a chunk is worth no move, unless there is nothing else.
+        var most = RecordHeader.overheadBlockCount + (isLast ? 0 : Geometry.blocksPerChunk - 1)
         for segment in sealedSegments[stream.kind == .cold ? 1 : 0] {
             let state = pool.segments[segment]
             guard state.stream == stream.kind, state.writtenBlockCount > 0,
                 state.recordsInFlight == 0, !state.wasVictim
             else { continue }
-            let room =
-                pool.geometry(of: segment).segmentBlockCount - Int(state.writtenBlockCount)
+            let room = unwrittenBlockCount(of: segment)
             guard room > most else { continue }
+            guard isLast || !pool.isRefusing(pool.address(of: segment).device) else { continue }
             most = room
             best = segment
         }
         return best
+    }
+
+    func unwrittenBlockCount(of segment: Int) -> Int {
+        pool.geometry(of: segment).segmentBlockCount
+            - Int(pool.segments[segment].writtenBlockCount)
     }
 
     /// Whether no segments are left but those that hosts and demotion may not take.
@@ -89,6 +96,7 @@ extension Lane {
         sealedSegments[tier].removeAll { $0 == segment }
         sealSegment(of: &stream)
         pool.segments[segment].use = .open
+        pool.segments[segment].openedTick = 0
         point(&stream, at: segment)
         if Mutant.copiesOverCopies.isOn { stream.cursor = 1 }
         statistics.segmentsContinued += 1

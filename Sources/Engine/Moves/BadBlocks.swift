@@ -3,7 +3,7 @@ internal import Units
 
 // Blocks that a move could not read, or that are not what the map expects.
 extension Lane {
-    /// Poisons that wait for room in the log; more are found again by the next move of their chunk.
+    /// Poisons that wait for their leaves; more are found again by the next move of their chunk.
     static var poisonMax: Int { 4096 }
     /// For so long a segment that a device refused to read is no victim of reclaim.
     private static var unreadablePause: UInt64 { 60_000_000_000 }

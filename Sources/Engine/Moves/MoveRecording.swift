@@ -109,8 +109,12 @@ extension Lane {
 
     // MARK: Poison
 
-    /// Records blocks whose every copy is damaged: reading them is an error until they are written
-    /// anew, also after a restart, and their segment can be reclaimed.
+    /// Marks blocks whose every copy is damaged: reading them is an error until they are written
+    /// anew, and their segment can be reclaimed.
+    ///
+    /// The log has nothing of it.  Until a checkpoint knows of it, the damaged copy is where it
+    /// was, and a crash has it found once more; so nothing that makes room waits for room in the
+    /// log.
     func recordPoison() {
         while let item = poisons.last {
             let leaf = item.address / UInt64(Geometry.blocksPerLeaf)
@@ -118,19 +122,18 @@ extension Lane {
             case .loading, .noRoom: return
             case .absent, .damaged: poisons.removeLast()
             case .ready(let slot):
-                guard poison(item, slot) else { return }
                 poisons.removeLast()
+                poison(item, slot)
             }
         }
     }
 
-    /// - Returns: false when the log has no room for it.
-    private func poison(_ item: MoveItem, _ slot: Int) -> Bool {
+    private func poison(_ item: MoveItem, _ slot: Int) {
         let block = Int(item.address % UInt64(Geometry.blocksPerLeaf))
         var state = leaves.state(slot, block)
         guard state.isStored, state.sequence == item.sequence,
             state.flash == item.source || state.disk == item.source
-        else { return true }
+        else { return }
         let volume = volumes[Int(item.volume)].identifier
         if state.flash.isPlace && state.disk.isPlace {
             // The other copy is still there: only the damaged one is given up.
@@ -138,27 +141,11 @@ extension Lane {
             note("copy_damaged", "volume \(volume) block \(item.address): the other copy stays")
             willChange(slot)
             statistics.copiesGivenUp += 1
-            replace(slot, block, with: state)
-            return true
+            return replace(slot, block, with: state)
         }
-        guard !item.isUnread else {
-            noteUnread(item)
-            return true
-        }
-        // What is poisoned leaves its segment: that makes room.
-        usesReserve = !Mutant.poisonWaitsForRoom.isOn
-        defer { usesReserve = false }
-        guard makeRoom(dataCount: 0, tableByteCount: RecordEntry.fixedByteCount) else {
-            return false
-        }
+        guard !item.isUnread else { return noteUnread(item) }
         note("block_poisoned", "volume \(volume) offset \(item.address * 4096)")
         statistics.blocksPoisoned += 1
-        let record = openHostRecord
-        let place = RecordHeader.tableOffset + Int(records[record].tableByteCount)
-        var header = recordHeaderBlock(record).mutableBytes
-        RecordEntry(volume: volume, address: item.address, blockCount: 1, kind: .poison)
-            .store(into: &header, at: place)
-        endEntry(record, RecordEntry.fixedByteCount)
         state = BlockState(
             kind: .poisoned,
             flash: .nowhere,
@@ -172,6 +159,5 @@ extension Lane {
         }
         willChange(slot)
         replace(slot, block, with: state)
-        return true
     }
 }

@@ -11,7 +11,7 @@ extension Lane {
         let free = pool.freeSegmentCount(stream.role)
         let left = segmentsLeft(by: purpose)
         if free > left { return true }
-        // The room that reclaim has taken of the last segments is for reclaim.
+        // What is left in a segment of the last ones is for reclaim.
         if stream.remaining > RecordHeader.overheadBlockCount { return free == left }
         return left == 0 && unfilledSegment(for: stream) != nil
     }

@@ -110,6 +110,7 @@ extension Lane {
         guard isReclaimDue(reclaim.tier), !isReclaimHeldUp(reclaim.tier) else { return }
         guard hasRoomToReclaim(reclaim.tier) else { return noteNoSegment() }
         guard let victim = chooseVictim(reclaim.tier) else { return }
+        guard fits(victim, reclaim.tier) else { return noteNoSegment() }
         pool.segments[victim].isVictim = true
         pool.segments[victim].wasVictim = true
         reclaim.victim = victim
@@ -148,27 +149,57 @@ extension Lane {
         let pressure = flashMarks.pressure(freeSegments: pool.freeSegmentCount(.flash))
         let window =
             tier == .flash && pressure < 1 ? max(4, sealed.count / 4) : sealed.count
-        // Where copies will go on is not emptied as long as there is another one.
         let rest = unfilledSegment(for: tier == .flash ? mature : cold)
-        // One with a damaged block is not emptied before the log has had room to say so.
-        let damaged = Set(poisons.map { pool.slot(of: $0.source) })
-        var best = -1
-        var bestLive = UInt32.max
-        for segment in sealed.prefix(window) where segment != rest && !damaged.contains(segment) {
-            let state = pool.segments[segment]
-            guard !state.isVictim, state.recordsInFlight == 0 else { continue }
-            if let pause = unreadableSegments[segment], pause > now { continue }
-            if state.liveBlockCount < bestLive && !barrenSegments.contains(segment) {
-                best = segment
-                bestLive = state.liveBlockCount
+        var best: Int?
+        for segment in sealed.prefix(window) where segment != rest && mayBeVictim(segment, tier) {
+            let live = pool.segments[segment].liveBlockCount
+            if live < best.map({ pool.segments[$0].liveBlockCount }) ?? .max { best = segment }
+        }
+        // Where copies will go on is emptied only if nothing else is.
+        if best == nil, let rest, mayBeVictim(rest, tier) { return rest }
+        return best
+    }
+
+    private func mayBeVictim(_ segment: Int, _ tier: DeviceRole) -> Bool {
+        let state = pool.segments[segment]
+        guard !state.isVictim, state.recordsInFlight == 0, !barrenSegments.contains(segment) else {
+            return false
+        }
+        if let pause = unreadableSegments[segment], pause > now { return false }
+        let blocks = pool.geometry(of: segment).segmentBlockCount
+        return tier == .flash || Int(state.liveBlockCount) < blocks - blocks / 16
+    }
+
+    /// Whether all live blocks of a victim find room on their tier, beside the copies that are
+    /// under way: of the last segments, one that is emptied in part takes room and makes none.
+    private func fits(_ victim: Int, _ tier: DeviceRole) -> Bool {
+        let free = pool.freeSegmentCount(tier)
+        guard free <= pool.laneCount, tier == .disk || !hasRoom(for: .demote) else { return true }
+        let stream = tier == .flash ? mature : cold
+        var room = copyRoom(in: stream.remaining)
+        if let rest = unfilledSegment(for: stream), rest != victim {
+            room += copyRoom(in: unwrittenBlockCount(of: rest))
+        }
+        if free > 0 { room += copyRoom(in: pool.segmentBlockCountMin(tier) - 1) }
+        for candidate in tier == .flash ? keeps : relocations {
+            room -= Int(candidate.blockCount)
+        }
+        for move in 0..<moves.count where moves[move].itemCount > 0 {
+            let purpose = moveItems[firstItem(move)].purpose
+            guard purpose == (tier == .flash ? .keep : .relocate) else { continue }
+            if moves[move].phase == .reading || moves[move].phase == .ready {
+                room -= Int(moves[move].itemCount)
             }
         }
-        guard best >= 0 else { return nil }
-        if tier == .disk {
-            let blocks = pool.geometry(of: best).segmentBlockCount
-            guard Int(bestLive) < blocks - blocks / 16 else { return nil }
-        }
-        return best
+        return Int(pool.segments[victim].liveBlockCount) <= room
+    }
+
+    /// Copies that so many blocks of a segment have room for, however scattered they are.
+    private func copyRoom(in blockCount: Int) -> Int {
+        let overhead = RecordHeader.overheadBlockCount
+        let most = min(configuration.recordDataBlockMax - 1, Pool.scatteredCopyCount)
+        let whole = blockCount / (most + overhead)
+        return whole * most + max(0, blockCount % (most + overhead) - overhead)
     }
 
     // MARK: Scan
@@ -233,12 +264,16 @@ extension Lane {
     /// Goes through the records of a slice.  Where a header is damaged, the record's tail, which
     /// has the same table, is looked for behind it: else what lies there would keep the segment for
     /// ever.
+    ///
+    /// Behind a gap in a segment of copies, a record of an earlier life may still stand, and others
+    /// begin inside it: every block is looked at there.
     private func readSlice(_ reclaim: inout Reclaim, isGone: Bool) {
         reclaim.isReading = false
         guard !isGone else { return endScan(&reclaim) }
         let state = pool.segments[reclaim.victim]
         let region = scanRegion(reclaim.tier)
         let end = pool.geometry(of: reclaim.victim).segmentBlockCount
+        let hasGaps = state.stream != .host && state.openedTick == 0
         while reclaim.nextHeader < end {
             let index = reclaim.nextHeader - reclaim.sliceStart
             guard index < Reclaim.sliceBlockCount else { break }
@@ -253,7 +288,7 @@ extension Lane {
             do throws(FormatError) {
                 try noteChunks(of: header, block.bytes, &reclaim)
                 reclaim.nextHeader +=
-                    header.isTail
+                    header.isTail || hasGaps
                     ? 1 : Int(header.dataBlockCount) + RecordHeader.overheadBlockCount
             } catch {
                 // No lane writes such a table: what stays live keeps the segment.

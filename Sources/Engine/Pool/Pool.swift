@@ -82,7 +82,7 @@ package final class Pool: Sendable {
     package static var diskReserve: Int { 4 }
     /// Blocks that a record of copies holds however scattered their addresses are: 4,000 bytes of
     /// table / (32 for an entry + 12 for its one block).
-    private static var scatteredCopyCount: Int { 90 }
+    static var scatteredCopyCount: Int { 90 }
 
     /// Blocks of data that devices of one role can hold at 7/8 of what the reserve leaves: reclaim
     /// must find segments that are not quite full of live blocks.  A segment loses its header, and
@@ -219,6 +219,10 @@ package final class Pool: Sendable {
     /// A device refused a write: segments are taken elsewhere first, as far as there are any.
     func noteWriteRefused(_ device: DeviceIndex) {
         refusingDevice.store(Int(device.rawValue), ordering: .relaxed)
+    }
+
+    func isRefusing(_ device: DeviceIndex) -> Bool {
+        refusingDevice.load(ordering: .relaxed) == Int(device.rawValue)
     }
 
     /// Gives back a segment that a durable checkpoint has forgotten and nobody reads.

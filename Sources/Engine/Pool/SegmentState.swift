@@ -33,7 +33,7 @@ struct SegmentState: BitwiseCopyable {
     var writtenBlockCount: UInt32 = 0
     /// Reads in flight to it.
     var readerCount: UInt32 = 0
-    /// When a stream opened it; 0 for one that was opened before the pool was.
+    /// When a stream opened it; 0 for one that was opened before the pool was, or gone on in.
     var openedTick: UInt32 = 0
     var sequence: UInt64 = 0
     var nonce: UInt64 = 0

@@ -45,7 +45,8 @@ struct CatalogueCheck {
         let role: DeviceRole = row.stream == .cold ? .disk : .flash
         // Far more references than there are, and room to count on.
         guard device.role == role, row.liveBlockCount <= UInt32.max / 2,
-            Int(row.writtenBlockCount) <= device.segmentBlockCount
+            Int(row.writtenBlockCount) <= device.segmentBlockCount,
+            row.stream == .host || row.liveBlockCount <= row.writtenBlockCount
         else {
             throw .rowImpossible(table: "segments")
         }

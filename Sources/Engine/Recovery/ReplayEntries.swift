@@ -35,19 +35,9 @@ extension Lane {
                 )
             case .zero where Mutant.reservedZeroIsHole.isOn: break
             case .trim where Mutant.replayForgetsTrims.isOn: continue
-            case .poison where Mutant.poisonReplayedAsHole.isOn: break
             case .zero:
                 state = BlockState(
                     kind: .zero,
-                    flash: .nowhere,
-                    disk: .nowhere,
-                    sequence: sequence,
-                    checksum: 0,
-                    writer: 0
-                )
-            case .poison:
-                state = BlockState(
-                    kind: .poisoned,
                     flash: .nowhere,
                     disk: .nowhere,
                     sequence: sequence,

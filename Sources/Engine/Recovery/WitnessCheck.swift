@@ -72,9 +72,15 @@ struct Witnesses {
     /// What a device was told of each lane, by lane.
     subscript(device: DeviceIndex) -> [Witness?] { found[Int(device.rawValue)] }
 
-    /// The highest number of a lane's witness that any device has; zero for none.
-    func newestNumber(of lane: LaneIndex) -> UInt64 {
-        found.compactMap { $0[Int(lane.rawValue)]?.number }.max() ?? 0
+    /// A number for the lane's next witness, above all that the devices have.  Its place is not
+    /// one in which a device has its newest, if there is such a place: what refuses one write after
+    /// the other, in life after life, keeps that one.
+    func nextNumber(of lane: LaneIndex) -> UInt64 {
+        let newest = found.compactMap { $0[Int(lane.rawValue)]?.number }
+        let next = (newest.max() ?? 0) + 1
+        let count = UInt64(Witness.placeCount)
+        let places = Set(newest.map { $0 % count })
+        return (next..<(next + count)).first { !places.contains($0 % count) } ?? next
     }
 }
 

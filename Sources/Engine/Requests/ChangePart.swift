@@ -165,7 +165,7 @@ extension Lane {
             switch item.kind {
             case .data: appendData(item, of: part, in: found, payload: payload, for: request)
             case .trim, .zero: appendRange(item, of: part, in: found)
-            case .copy, .control, .poison:
+            case .copy, .control:
                 invariantFailed("a host's change is data, trim or zero", file: #fileID, line: #line)
             }
         }

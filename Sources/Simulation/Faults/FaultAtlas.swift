@@ -124,7 +124,8 @@ final class FaultAtlas {
             let wereRefused = faults.contains { $0.failedWriteCount > 0 }
             fences[lane] =
                 faults.contains { $0.failedFlushCount > 0 }
-                || wereRefused && freeFlashSegmentCount <= lanes.count
+                || wereRefused && lanes[lane].hasAbandonedLog
+                    && freeFlashSegmentCount <= lanes.count
         }
     }
 

@@ -72,6 +72,8 @@ package final class DeviceOrderOracle {
         let bytes =
             operation.kind == .write ? UInt64(operation.region.byteCount) : operation.byteCount
         let first = Int(operation.offset / 4096)
+        // The write that this one is done again for, if it is.
+        let repeated = isRepeated ? writtenBy[device][first].number : 0
         writeCount += 1
         for block in first..<(first + Int(bytes / 4096)) {
             if DeviceLayout.isWitness(block: UInt64(block)) { continue }
@@ -81,7 +83,7 @@ package final class DeviceOrderOracle {
                     "a \(operation.kind) at block \(block) lies in no segment"
                 )
             }
-            check(operation.kind, device: device, block: block, isRepeated: isRepeated)
+            check(operation.kind, device: device, block: block, repeated: repeated)
             if operation.kind == .write {
                 if writtenBy[device][block].number > 0, geometries[device].isFirst(block) {
                     journal.met(.segmentReused)
@@ -91,7 +93,7 @@ package final class DeviceOrderOracle {
         }
     }
 
-    private func check(_ kind: Operation.Kind, device: Int, block: Int, isRepeated: Bool) {
+    private func check(_ kind: Operation.Kind, device: Int, block: Int, repeated: UInt32) {
         if references[device][block] > 0 {
             journal.report(
                 .deviceOrder,
@@ -100,7 +102,7 @@ package final class DeviceOrderOracle {
             )
         }
         let mark = writtenBy[device][block]
-        if mark.number > roots[Int(mark.lane)], !isRepeated {
+        if mark.number > roots[Int(mark.lane)], mark.number != repeated {
             journal.report(
                 .deviceOrder,
                 "a \(kind) hits device \(device) block \(block), written by lane \(mark.lane) "

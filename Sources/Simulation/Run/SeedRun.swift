@@ -18,10 +18,34 @@ package final class SeedRunner {
     private let stepsMax: Int
     /// Pretends to find something in one of so many seeds: proof that findings are reported.
     private let canaryOneIn: Int
+    private let leftOut: [Simplification]
+    private let variant: UInt64
 
-    package init(stepsMax: Int, canaryOneIn: Int = 0) {
+    /// - Parameters:
+    ///   - leftOut: what a seed would do and is to do without.
+    ///   - variant: other chances, with the same parameters; 0 for the seed's own.
+    package init(
+        stepsMax: Int,
+        canaryOneIn: Int = 0,
+        without leftOut: [Simplification] = [],
+        variant: UInt64 = 0
+    ) {
         self.stepsMax = stepsMax
         self.canaryOneIn = canaryOneIn
+        self.leftOut = leftOut
+        self.variant = variant
+    }
+
+    private func parameters(of seed: UInt64) -> SeedParameters {
+        var parameters = SeedParameters(seed: seed, stepsMax: stepsMax)
+        for one in leftOut { parameters = one.applied(to: parameters) ?? parameters }
+        if variant > 0 { parameters.seed = SimulationRandom.mix(seed &+ variant) }
+        return parameters
+    }
+
+    /// Whether the seed still has what this one takes away.
+    package func hasEffect(_ simplification: Simplification, on seed: UInt64) -> Bool {
+        simplification.applied(to: parameters(of: seed)) != nil
     }
 
     /// One seed of this many is run twice, and must do the same both times.
@@ -44,7 +68,7 @@ package final class SeedRunner {
 
     private func run(seed: UInt64, journal: Journal) -> SeedResult {
         let world = SimulatedWorld(
-            parameters: SeedParameters(seed: seed, stepsMax: stepsMax),
+            parameters: parameters(of: seed),
             memory: memory,
             journal: journal
         )

@@ -8,7 +8,7 @@ extension SimulatedWorld {
     /// Virtual time in which the second phase must get through each of its stages.
     private static var patienceNanoseconds: UInt64 { 600_000_000_000 }
     /// Rounds that it may take.
-    private static var patienceRounds: Int { 60_000 }
+    private static var patienceRounds: Int { 400_000 }
 
     /// Runs the whole seed.
     package func run() {
