@@ -15,7 +15,7 @@
 enum CatalogueSchema {
     /// "ISOT": tells a catalogue from any other SQLite database.
     static var applicationIdentifier: UInt32 { 0x4953_4F54 }
-    static var version: UInt32 { 3 }
+    static var version: UInt32 { 4 }
     static var pageByteCount: Int { 4096 }
 
     /// Name and definition of each table, in the order in which they are made.

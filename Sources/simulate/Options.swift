@@ -97,6 +97,9 @@ struct Options: ParsableArguments {
         for name in leftOutNames where Simplification.named(name) == nil {
             throw ValidationError("--without knows no \(name)")
         }
+        guard enumerate == nil || without.isEmpty && variant == 0 else {
+            throw ValidationError("--without and --variant take seeds, not workloads")
+        }
         guard !shrink || seed != nil && enumerate == nil else {
             throw ValidationError("--shrink takes the seed that --seed names")
         }

@@ -89,8 +89,9 @@ struct Shrinking {
 
     /// By what a run has failed: the oracle, or the end of the process.
     private func rule(of failure: Totals.Failure) -> String {
-        let words = failure.text.split(separator: " ", maxSplits: 5).map(String.init)
-        return failure.step == nil ? words.prefix(5).joined(separator: " ") : words[1]
+        let words = failure.text.split(separator: " ").map(String.init)
+        // With the first words of its complaint, which often name a place in the source.
+        return failure.step == nil ? words.prefix(7).joined(separator: " ") : words[1]
     }
 }
 

@@ -62,26 +62,26 @@ extension Lane {
     func unfilledSegment(for stream: LogStream) -> Int? {
         guard stream.kind != .host, isShort(stream.role) else { return nil }
         let isLast = pool.freeSegmentCount(stream.role) == 0
+        let avoided = pool.avoidedDevice(stream.role)
         var best: Int?
         // Less than a chunk is worth no move, unless there is nothing else.
         var most = RecordHeader.overheadBlockCount + (isLast ? 0 : Geometry.blocksPerChunk - 1)
         for segment in sealedSegments[stream.kind == .cold ? 1 : 0] {
-            let state = pool.segments[segment]
-            guard state.stream == stream.kind, state.writtenBlockCount > 0,
-                state.recordsInFlight == 0, !state.wasVictim
-            else { continue }
-            let room = unwrittenBlockCount(of: segment)
-            guard room > most else { continue }
-            guard isLast || !pool.isRefusing(pool.address(of: segment).device) else { continue }
+            let room = restBlockCount(of: segment, for: stream)
+            guard room > most, pool.address(of: segment).device != avoided else { continue }
             most = room
             best = segment
         }
         return best
     }
 
-    func unwrittenBlockCount(of segment: Int) -> Int {
-        pool.geometry(of: segment).segmentBlockCount
-            - Int(pool.segments[segment].writtenBlockCount)
+    /// Blocks behind what was written to a sealed segment in which the stream may go on.
+    func restBlockCount(of segment: Int, for stream: LogStream) -> Int {
+        let state = pool.segments[segment]
+        guard state.stream == stream.kind, state.writtenBlockCount > 0,
+            state.recordsInFlight == 0, !state.wasVictim
+        else { return 0 }
+        return pool.geometry(of: segment).segmentBlockCount - Int(state.writtenBlockCount)
     }
 
     /// Whether no segments are left but those that hosts and demotion may not take.
@@ -96,7 +96,7 @@ extension Lane {
         sealedSegments[tier].removeAll { $0 == segment }
         sealSegment(of: &stream)
         pool.segments[segment].use = .open
-        pool.segments[segment].openedTick = 0
+        pool.segments[segment].wasContinued = true
         point(&stream, at: segment)
         if Mutant.copiesOverCopies.isOn { stream.cursor = 1 }
         statistics.segmentsContinued += 1

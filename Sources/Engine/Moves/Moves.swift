@@ -335,10 +335,12 @@ extension Lane {
         guard moves[move].itemCount > 0 else { return endMove(move) }
         guard operations.spareCount > 0 else { return }
         let record = configuration.hostRecordCount + move
-        let isOpen =
+        guard
+            hasRoom(for: moveItems[firstItem(move)].purpose),
             moves[move].toDisk
-            ? openRecord(record, of: move, in: &cold) : openRecord(record, of: move, in: &mature)
-        guard isOpen else {
+                ? openRecord(record, of: move, in: &cold)
+                : openRecord(record, of: move, in: &mature)
+        else {
             // Others took the space meanwhile.  To wait for more would hold a move that those may
             // need who make room: the sources stay, and reclaim decides anew.
             statistics.movesDropped += 1

@@ -110,7 +110,6 @@ extension Lane {
         guard isReclaimDue(reclaim.tier), !isReclaimHeldUp(reclaim.tier) else { return }
         guard hasRoomToReclaim(reclaim.tier) else { return noteNoSegment() }
         guard let victim = chooseVictim(reclaim.tier) else { return }
-        guard fits(victim, reclaim.tier) else { return noteNoSegment() }
         pool.segments[victim].isVictim = true
         pool.segments[victim].wasVictim = true
         reclaim.victim = victim
@@ -155,9 +154,13 @@ extension Lane {
             let live = pool.segments[segment].liveBlockCount
             if live < best.map({ pool.segments[$0].liveBlockCount }) ?? .max { best = segment }
         }
+        if let best, fits(best, tier) { return best }
         // Where copies will go on is emptied only if nothing else is.
-        if best == nil, let rest, mayBeVictim(rest, tier) { return rest }
-        return best
+        guard let rest, mayBeVictim(rest, tier), fits(rest, tier) else {
+            if best != nil { noteNoSegment() }
+            return nil
+        }
+        return rest
     }
 
     private func mayBeVictim(_ segment: Int, _ tier: DeviceRole) -> Bool {
@@ -168,38 +171,6 @@ extension Lane {
         if let pause = unreadableSegments[segment], pause > now { return false }
         let blocks = pool.geometry(of: segment).segmentBlockCount
         return tier == .flash || Int(state.liveBlockCount) < blocks - blocks / 16
-    }
-
-    /// Whether all live blocks of a victim find room on their tier, beside the copies that are
-    /// under way: of the last segments, one that is emptied in part takes room and makes none.
-    private func fits(_ victim: Int, _ tier: DeviceRole) -> Bool {
-        let free = pool.freeSegmentCount(tier)
-        guard free <= pool.laneCount, tier == .disk || !hasRoom(for: .demote) else { return true }
-        let stream = tier == .flash ? mature : cold
-        var room = copyRoom(in: stream.remaining)
-        if let rest = unfilledSegment(for: stream), rest != victim {
-            room += copyRoom(in: unwrittenBlockCount(of: rest))
-        }
-        if free > 0 { room += copyRoom(in: pool.segmentBlockCountMin(tier) - 1) }
-        for candidate in tier == .flash ? keeps : relocations {
-            room -= Int(candidate.blockCount)
-        }
-        for move in 0..<moves.count where moves[move].itemCount > 0 {
-            let purpose = moveItems[firstItem(move)].purpose
-            guard purpose == (tier == .flash ? .keep : .relocate) else { continue }
-            if moves[move].phase == .reading || moves[move].phase == .ready {
-                room -= Int(moves[move].itemCount)
-            }
-        }
-        return Int(pool.segments[victim].liveBlockCount) <= room
-    }
-
-    /// Copies that so many blocks of a segment have room for, however scattered they are.
-    private func copyRoom(in blockCount: Int) -> Int {
-        let overhead = RecordHeader.overheadBlockCount
-        let most = min(configuration.recordDataBlockMax - 1, Pool.scatteredCopyCount)
-        let whole = blockCount / (most + overhead)
-        return whole * most + max(0, blockCount % (most + overhead) - overhead)
     }
 
     // MARK: Scan
@@ -273,7 +244,7 @@ extension Lane {
         let state = pool.segments[reclaim.victim]
         let region = scanRegion(reclaim.tier)
         let end = pool.geometry(of: reclaim.victim).segmentBlockCount
-        let hasGaps = state.stream != .host && state.openedTick == 0
+        let hasGaps = state.stream != .host && (state.openedTick == 0 || state.wasContinued)
         while reclaim.nextHeader < end {
             let index = reclaim.nextHeader - reclaim.sliceStart
             guard index < Reclaim.sliceBlockCount else { break }

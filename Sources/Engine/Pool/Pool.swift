@@ -221,8 +221,24 @@ package final class Pool: Sendable {
         refusingDevice.store(Int(device.rawValue), ordering: .relaxed)
     }
 
-    func isRefusing(_ device: DeviceIndex) -> Bool {
-        refusingDevice.load(ordering: .relaxed) == Int(device.rawValue)
+    /// The device that refused a write last, if another one of its role has a free segment.
+    func avoidedDevice(_ role: DeviceRole) -> DeviceIndex? {
+        let avoided = refusingDevice.load(ordering: .relaxed)
+        guard avoided >= 0, devices[avoided].role == role else { return nil }
+        let hasOther = allocation.withLock { lists in
+            (role == .flash ? lists.freeFlash : lists.freeDisk).contains {
+                Int(address(of: $0).device.rawValue) != avoided
+            }
+        }
+        return hasOther ? devices[avoided].index : nil
+    }
+
+    /// Blocks of the smallest free segment of a role; zero when there is none.
+    func freeSegmentBlockCountMin(_ role: DeviceRole) -> Int {
+        allocation.withLock { lists in
+            (role == .flash ? lists.freeFlash : lists.freeDisk)
+                .map { geometry(of: $0).segmentBlockCount }.min() ?? 0
+        }
     }
 
     /// Gives back a segment that a durable checkpoint has forgotten and nobody reads.

@@ -24,6 +24,8 @@ struct SegmentState: BitwiseCopyable {
     var isVictim = false
     /// Reclaim has worked on it.
     var wasVictim = false
+    /// Copies went on in it after it was sealed.
+    var wasContinued = false
     var lane = LaneIndex(0)
     /// Records being written to it.
     var recordsInFlight: UInt16 = 0
@@ -33,7 +35,7 @@ struct SegmentState: BitwiseCopyable {
     var writtenBlockCount: UInt32 = 0
     /// Reads in flight to it.
     var readerCount: UInt32 = 0
-    /// When a stream opened it; 0 for one that was opened before the pool was, or gone on in.
+    /// When a stream opened it; 0 for one that was opened before the pool was.
     var openedTick: UInt32 = 0
     var sequence: UInt64 = 0
     var nonce: UInt64 = 0

@@ -43,7 +43,8 @@ struct CatalogueCheck {
         let device = try device(of: row.address)
         try check(row.lane)
         let role: DeviceRole = row.stream == .cold ? .disk : .flash
-        // Far more references than there are, and room to count on.
+        // Far more references than there are, and room to count on; those to copies lie in what was
+        // written.
         guard device.role == role, row.liveBlockCount <= UInt32.max / 2,
             Int(row.writtenBlockCount) <= device.segmentBlockCount,
             row.stream == .host || row.liveBlockCount <= row.writtenBlockCount

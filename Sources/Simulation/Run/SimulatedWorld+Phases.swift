@@ -7,7 +7,8 @@ internal import Units
 extension SimulatedWorld {
     /// Virtual time in which the second phase must get through each of its stages.
     private static var patienceNanoseconds: UInt64 { 600_000_000_000 }
-    /// Rounds that it may take.
+    /// Rounds that it may take.  Lanes look at their work every 100 us while they wait, and one
+    /// slow flush of a disk takes ten seconds: more than 60,000 rounds.
     private static var patienceRounds: Int { 400_000 }
 
     /// Runs the whole seed.

@@ -1,0 +1,51 @@
+internal import Format
+internal import Units
+
+// Of the last segments, one that is emptied in part takes room and makes none.
+extension Lane {
+    /// Whether all live blocks of a victim find room on their tier, beside the copies that are
+    /// under way.  Flash of a pool with disks needs none: what is clean is dropped, and what is not
+    /// goes to disk when that has room again.
+    func fits(_ victim: Int, _ tier: DeviceRole) -> Bool {
+        let free = pool.freeSegmentCount(tier)
+        guard free <= pool.laneCount, tier == .disk || pool.diskSegmentCount == 0 else {
+            return true
+        }
+        let underWay = copiesUnderWay(tier)
+        // A whole segment for one that is not quite full.
+        if free > 0 && underWay == 0 { return true }
+        let stream = tier == .flash ? mature : cold
+        var room = copyRoom(in: stream.remaining)
+        for segment in sealedSegments[tier == .flash ? 0 : 1] where segment != victim {
+            room += copyRoom(in: restBlockCount(of: segment, for: stream))
+        }
+        if free > 0 { room += copyRoom(in: pool.freeSegmentBlockCountMin(tier) - 1) }
+        return Int(pool.segments[victim].liveBlockCount) <= room - underWay
+    }
+
+    /// Copies that are to be written to a tier: queued to stay there, or read by a move.
+    private func copiesUnderWay(_ tier: DeviceRole) -> Int {
+        var count = 0
+        for candidate in tier == .flash ? keeps : relocations {
+            count += Int(candidate.blockCount)
+        }
+        for move in 0..<moves.count where moves[move].toDisk == (tier == .disk) {
+            if moves[move].phase == .reading || moves[move].phase == .ready {
+                count += Int(moves[move].itemCount)
+            }
+        }
+        return count
+    }
+
+    /// Copies that so many blocks of a segment have room for, however scattered they are: a record
+    /// takes whole chunks.
+    private func copyRoom(in blockCount: Int) -> Int {
+        let overhead = RecordHeader.overheadBlockCount
+        let most = min(
+            configuration.recordDataBlockMax - Geometry.blocksPerChunk,
+            Pool.scatteredCopyCount - Geometry.blocksPerChunk
+        )
+        let whole = blockCount / (most + overhead)
+        return whole * most + max(0, blockCount % (most + overhead) - overhead)
+    }
+}
