@@ -23,6 +23,12 @@ extension Lane {
         return Int(pool.segments[victim].liveBlockCount) <= room - underWay
     }
 
+    /// Blocks of a segment that so many copies take at least, its header included.
+    func copiesBlockCount(_ count: Int) -> Int {
+        let most = configuration.recordDataBlockMax - 1
+        return 1 + count + (count + most - 1) / most * RecordHeader.overheadBlockCount
+    }
+
     /// Copies that are to be written to a tier: queued to stay there, or read by a move.
     private func copiesUnderWay(_ tier: DeviceRole) -> Int {
         var count = 0

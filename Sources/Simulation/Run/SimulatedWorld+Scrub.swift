@@ -86,6 +86,8 @@ extension SimulatedWorld {
     /// Damages blocks, and expects the scrub to deal with them.
     func findRot() {
         restartQuietly()
+        // Of what is damaged from here on a crash could bring back the damage, and no model knows.
+        crashCountdown = nil
         damageBlocks()
         guard rot.isAnywhere, journal.isEmpty else { return }
         let dropped = droppedBlockCount
