@@ -134,7 +134,7 @@ package final class Lane: @unchecked Sendable {
     var refusedMoveCount: [2 of Int] = [0, 0]
     var movesRestUntil: [2 of Instant] = .init(repeating: Instant(nanoseconds: 0))
     /// Segments that a device refused to read, and until when they are no victims.
-    var unreadableSegments: [Int: UnreadableSegment] = [:]
+    var unreadableSegments: [Int: Instant] = [:]
     var demotions: [MoveCandidate] = []
     var keeps: [MoveCandidate] = []
     var relocations: [MoveCandidate] = []

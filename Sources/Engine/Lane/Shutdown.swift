@@ -94,7 +94,7 @@ extension Lane {
         for tier in 0..<2 where movesRestUntil[tier] > now { consider(movesRestUntil[tier]) }
         guard !stalledWrites.isEmpty, !unreadableSegments.isEmpty else { return }
         // The least of them, whichever comes first out of the dictionary.
-        for one in unreadableSegments.values where one.until > now { consider(one.until) }
+        for pause in unreadableSegments.values where pause > now { consider(pause) }
     }
 
     /// When `turn` is to be called again at the latest; nil when only an event can change anything.

@@ -1,23 +1,12 @@
 internal import IO
 internal import Units
 
-/// A segment of which a device refused to read the only copy of a block.
-struct UnreadableSegment {
-    /// When it first did.
-    var since: Instant
-    /// It is no victim of reclaim until then.
-    var until: Instant
-}
-
 // Blocks that a move could not read, or that are not what the map expects.
 extension Lane {
     /// Poisons that wait for their leaves; more are found again by the next move of their chunk.
     static var poisonMax: Int { 4096 }
     /// For so long a segment that a device refused to read is no victim of reclaim.
     private static var unreadablePause: UInt64 { 60_000_000_000 }
-    /// When segments are short, a block that is refused again after so long is taken for damaged:
-    /// it holds a whole segment, and with enough of them nothing could be written any more.
-    private static var unreadablePatience: UInt64 { 20_000_000_000 }
 
     /// Leaves bad blocks out of a move: damaged ones are poisoned where they are.  The only copy
     /// that a device refused to read may be there again when the device is, so it is not given up;
@@ -71,23 +60,7 @@ extension Lane {
     func noteUnread(_ item: MoveItem) {
         let volume = volumes[Int(item.volume)].identifier
         note("block_unreadable", "volume \(volume) offset \(item.address * 4096): device error")
-        let segment = pool.slot(of: item.source)
-        unreadableSegments[segment] = UnreadableSegment(
-            since: unreadableSegments[segment]?.since ?? now,
-            until: now.advanced(byNanoseconds: Lane.unreadablePause)
-        )
-    }
-
-    /// Whether reclaim leaves a segment alone.
-    func isUnreadable(_ segment: Int) -> Bool {
-        guard let one = unreadableSegments[segment] else { return false }
-        return one.until > now && !isGivenUp(segment)
-    }
-
-    /// Whether what cannot be read of a segment is taken for damaged.
-    func isGivenUp(_ segment: Int) -> Bool {
-        guard let one = unreadableSegments[segment] else { return false }
-        return one.since.advanced(byNanoseconds: Lane.unreadablePatience) <= now
-            && isShort(pool.geometry(of: segment).role)
+        unreadableSegments[pool.slot(of: item.source)] =
+            now.advanced(byNanoseconds: Lane.unreadablePause)
     }
 }

@@ -143,9 +143,7 @@ extension Lane {
             statistics.copiesGivenUp += 1
             return replace(slot, block, with: state)
         }
-        guard !item.isUnread || isGivenUp(pool.slot(of: item.source)) else {
-            return noteUnread(item)
-        }
+        guard !item.isUnread else { return noteUnread(item) }
         note("block_poisoned", "volume \(volume) offset \(item.address * 4096)")
         statistics.blocksPoisoned += 1
         state = BlockState(

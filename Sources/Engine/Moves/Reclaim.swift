@@ -168,7 +168,7 @@ extension Lane {
         guard !state.isVictim, state.recordsInFlight == 0, !barrenSegments.contains(segment) else {
             return false
         }
-        if isUnreadable(segment) { return false }
+        if let pause = unreadableSegments[segment], pause > now { return false }
         // Where what is emptied can be dropped or demoted, each one is worth it.
         if tier == .flash && pool.diskSegmentCount > 0 { return true }
         let blocks = pool.geometry(of: segment).segmentBlockCount
