@@ -133,8 +133,10 @@ package final class Lane: @unchecked Sendable {
     /// when no more are written there.
     var refusedMoveCount: [2 of Int] = [0, 0]
     var movesRestUntil: [2 of Instant] = .init(repeating: Instant(nanoseconds: 0))
-    /// Segments that a device refused to read, and until when they are no victims.
-    var unreadableSegments: [Int: Instant] = [:]
+    /// Segments that a device refused to read blocks of.
+    var unreadableSegments: [Int: UnreadableSegment] = [:]
+    /// When each device last gave what reclaim or a move wanted to read.
+    var devicesGaveAt: [Instant?]
     var demotions: [MoveCandidate] = []
     var keeps: [MoveCandidate] = []
     var relocations: [MoveCandidate] = []
@@ -237,6 +239,7 @@ package final class Lane: @unchecked Sendable {
         )
         flashReclaim = Reclaim(tier: .flash)
         diskReclaim = Reclaim(tier: .disk)
+        devicesGaveAt = Array(repeating: nil, count: pool.devices.count)
         policy = HeatPolicy()
         ghosts = GhostList(capacity: configuration.ghostCount)
         for request in 0..<configuration.requestCount {

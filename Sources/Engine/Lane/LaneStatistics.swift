@@ -21,6 +21,8 @@ package struct LaneStatistics: Sendable {
     package var blocksRelocated: UInt64 = 0
     package var blocksDropped: UInt64 = 0
     package var blocksPoisoned: UInt64 = 0
+    /// Of these, blocks that were not damaged but refused by their device again and again.
+    package var blocksTakenForLost: UInt64 = 0
     package var movesOvertaken: UInt64 = 0
     /// Moves, and chunks queued for one, that were given up because no segment was free.
     package var movesDropped: UInt64 = 0

@@ -93,8 +93,7 @@ extension Lane {
     private func considerRests(_ consider: (Instant) -> Void) {
         for tier in 0..<2 where movesRestUntil[tier] > now { consider(movesRestUntil[tier]) }
         guard !stalledWrites.isEmpty, !unreadableSegments.isEmpty else { return }
-        // The least of them, whichever comes first out of the dictionary.
-        for pause in unreadableSegments.values where pause > now { consider(pause) }
+        if let deadline = unreadableDeadline { consider(deadline) }
     }
 
     /// When `turn` is to be called again at the latest; nil when only an event can change anything.

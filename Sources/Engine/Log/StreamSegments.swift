@@ -85,7 +85,7 @@ extension Lane {
     }
 
     /// Whether no segments are left but those that hosts and demotion may not take.
-    private func isShort(_ role: DeviceRole) -> Bool {
+    func isShort(_ role: DeviceRole) -> Bool {
         pool.freeSegmentCount(role)
             <= (role == .flash ? hostReserve : Lane.demoteSegmentReserve * pool.laneCount)
     }

@@ -5,8 +5,6 @@ internal import Units
 extension Lane {
     /// Poisons that wait for their leaves; more are found again by the next move of their chunk.
     static var poisonMax: Int { 4096 }
-    /// For so long a segment that a device refused to read is no victim of reclaim.
-    private static var unreadablePause: UInt64 { 60_000_000_000 }
 
     /// Leaves bad blocks out of a move: damaged ones are poisoned where they are.  The only copy
     /// that a device refused to read may be there again when the device is, so it is not given up;
@@ -54,13 +52,5 @@ extension Lane {
             }
             if !isMoved { endMoving(item) }
         }
-    }
-
-    /// Leaves a block where it is, and its segment alone for a while.
-    func noteUnread(_ item: MoveItem) {
-        let volume = volumes[Int(item.volume)].identifier
-        note("block_unreadable", "volume \(volume) offset \(item.address * 4096): device error")
-        unreadableSegments[pool.slot(of: item.source)] =
-            now.advanced(byNanoseconds: Lane.unreadablePause)
     }
 }

@@ -143,8 +143,16 @@ extension Lane {
             statistics.copiesGivenUp += 1
             return replace(slot, block, with: state)
         }
-        guard !item.isUnread else { return noteUnread(item) }
-        note("block_poisoned", "volume \(volume) offset \(item.address * 4096)")
+        if item.isUnread {
+            noteUnread(item)
+            guard isTakenForLost(item.source) else { return }
+            statistics.blocksTakenForLost += 1
+        }
+        note(
+            "block_poisoned",
+            "volume \(volume) offset \(item.address * 4096)"
+                + (item.isUnread ? ": the device keeps refusing it, and segments are short" : "")
+        )
         statistics.blocksPoisoned += 1
         state = BlockState(
             kind: .poisoned,

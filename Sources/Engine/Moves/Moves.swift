@@ -275,7 +275,9 @@ extension Lane {
     }
 
     func completeMoveRead(_ move: Int, _ slot: OperationSlot, _ result: OperationResult) {
-        if result != .done {
+        if result == .done {
+            noteGiven(by: slot.location.device)
+        } else {
             for index in Int(slot.firstBlock)..<Int(slot.firstBlock + slot.blockCount) {
                 moveItems[firstItem(move) + index].isBad = true
                 moveItems[firstItem(move) + index].isUnread = true

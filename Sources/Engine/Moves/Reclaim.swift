@@ -23,6 +23,8 @@ struct Reclaim {
     var decided = 0
     /// A chunk of the victim was queued or dropped.
     var hasGained = false
+    /// The device refused to read a block of it: there may be more chunks than are known.
+    var wasRefused = false
 
     init(tier: DeviceRole) { self.tier = tier }
 
@@ -121,6 +123,7 @@ extension Lane {
         reclaim.chunks.removeAll(keepingCapacity: true)
         reclaim.decided = 0
         reclaim.hasGained = false
+        reclaim.wasRefused = false
         statistics.segmentsReclaimed += 1
         scan(&reclaim)
     }
@@ -168,7 +171,7 @@ extension Lane {
         guard !state.isVictim, state.recordsInFlight == 0, !barrenSegments.contains(segment) else {
             return false
         }
-        if let pause = unreadableSegments[segment], pause > now { return false }
+        if unreadablePause(of: segment) != nil { return false }
         // Where what is emptied can be dropped or demoted, each one is worth it.
         if tier == .flash && pool.diskSegmentCount > 0 { return true }
         let blocks = pool.geometry(of: segment).segmentBlockCount
@@ -221,17 +224,27 @@ extension Lane {
     /// A piece of a slice is here, or cannot be had.
     func completeScan(_ tier: Int, _ slot: OperationSlot, _ result: OperationResult) {
         let region = scanRegion(tier == 0 ? .flash : .disk)
-        if result != .done {
+        if result == .done {
+            noteGiven(by: slot.location.device)
+        } else {
             for index in Int(slot.firstBlock)..<Int(slot.firstBlock + slot.blockCount) {
                 region.block(index).zero()
             }
         }
-        guard slot.tailCount == 0 else { return }
         if tier == 0 {
-            readSlice(&flashReclaim, isGone: result == .deviceLost)
+            completeScan(&flashReclaim, slot, result)
         } else {
-            readSlice(&diskReclaim, isGone: result == .deviceLost)
+            completeScan(&diskReclaim, slot, result)
         }
+    }
+
+    private func completeScan(
+        _ reclaim: inout Reclaim,
+        _ slot: OperationSlot,
+        _ result: OperationResult
+    ) {
+        if result != .done { reclaim.wasRefused = true }
+        if slot.tailCount == 0 { readSlice(&reclaim, isGone: result == .deviceLost) }
     }
 
     /// Goes through the records of a slice.  Where a header is damaged, the record's tail, which
@@ -429,7 +442,9 @@ extension Lane {
         // The next victim is chosen in the next turn, whether or not this one has started a move.
         hasProgressed = true
         guard pool.segments[victim].use == .sealed else { return }
-        if !reclaim.hasGained { barrenSegments.insert(victim) }
+        if !reclaim.hasGained {
+            if reclaim.wasRefused { leaveAlone(victim) } else { barrenSegments.insert(victim) }
+        }
         // It goes to the end of the queue: by the time it comes up again its moves have ended.
         let tier = reclaim.tier == .flash ? 0 : 1
         if let place = sealedSegments[tier].firstIndex(of: victim) {

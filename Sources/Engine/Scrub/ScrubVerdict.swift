@@ -115,7 +115,6 @@ extension Lane {
         case (.damaged, nil): poisonSole(item, tier)
         default:
             noteFinding(item, found, "nothing is given up, it may be readable later")
-            noteUnread(moveItem(item, at: item.location, sequence: item.sequence))
         }
     }
 

@@ -53,6 +53,7 @@ package enum Probe: Int, Sendable, CaseIterable {
     case refusedWriteHealed
     case recordAppendedAgain
     case segmentContinued
+    case unreadableTakenForLost
     case goodCopyDroppedUnknowing
     case volumeShrunkUnderWrites
     case lateWriteRefused

@@ -74,12 +74,19 @@ extension SimulatedWorld {
         }
     }
 
-    private func countProbes() {
+    /// Counts what the lanes of this life have met, which ends.
+    func countLaneProbes() {
         for lane in lanes {
-            if lane.statistics.writesHealed > 0 { journal.met(.refusedWriteHealed) }
-            if lane.statistics.recordsAppendedAgain > 0 { journal.met(.recordAppendedAgain) }
-            if lane.statistics.segmentsContinued > 0 { journal.met(.segmentContinued) }
+            let statistics = lane.statistics
+            if statistics.writesHealed > 0 { journal.met(.refusedWriteHealed) }
+            if statistics.recordsAppendedAgain > 0 { journal.met(.recordAppendedAgain) }
+            if statistics.segmentsContinued > 0 { journal.met(.segmentContinued) }
+            if statistics.blocksTakenForLost > 0 { journal.met(.unreadableTakenForLost) }
         }
+    }
+
+    private func countProbes() {
+        countLaneProbes()
         if devices.contains(where: { $0.volatileWriteCount > 0 }) {
             journal.met(.crashWithVolatileWrites)
         }

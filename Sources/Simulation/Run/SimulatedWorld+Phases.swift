@@ -34,6 +34,7 @@ extension SimulatedWorld {
     }
 
     private func finish() {
+        defer { countLaneProbes() }
         if crashes.isOne(in: 4) { stopAndStart(isLoadedMeanwhile: true) }
         converge("all requests are answered") { self.isQuiet }
         validate()
