@@ -61,7 +61,7 @@ let package = Package(
         ),
         tests(of: "Catalogue", "Units", .product(name: "GRDB", package: "GRDB.swift")),
         module("Engine", "CLinux", "Units", "Format", "IO", "Policy", "Catalogue"),
-        tests(of: "Engine", "Units", "Format", "IO", "Catalogue"),
+        tests(of: "Engine", "Units", "Format", "IO", "Policy", "Catalogue"),
         module("Simulation", "Units", "Format", "IO", "Catalogue", "Engine"),
         tests(of: "Simulation", "Units", "IO", "Catalogue"),
         .executableTarget(
@@ -84,7 +84,7 @@ let package = Package(
             logging
         ),
         .executableTarget(name: "isotherm", dependencies: ["Control"], swiftSettings: settings),
-        tests(of: "Control", "Units", "Format", "IO", "Catalogue"),
+        tests(of: "Control", "Units", "Format", "IO", "Policy", "Catalogue", "Engine"),
     ]
 )
 

@@ -63,8 +63,8 @@ package struct HeatPolicy: TieringPolicy {
     private static var expectedTouchesMin: Float { 0.3 }
     private static var idleShareLow: Float { 0.45 }
     private static var idleShareHigh: Float { 0.6 }
-    private static var usefulShareLow: Float { 0.1 }
-    private static var usefulShareHigh: Float { 0.2 }
+    static var usefulShareLow: Float { 0.1 }
+    static var usefulShareHigh: Float { 0.2 }
     /// Above this pressure limits on demotion no longer hold.
     private static var limitPressureMax: Float { 0.75 }
     /// Above this share of dirty flash bytes, promotions yield to what hosts write.

@@ -30,6 +30,9 @@ package enum Reason: UInt8, Sendable, CaseIterable, BitwiseCopyable {
     case requested
     /// Never touched before, or too lately written to judge.
     case new
+
+    /// The word for it, the same in figures, explanations and events.
+    package var name: String { self == .noFreeSegments ? "no_free_segments" : "\(self)" }
 }
 
 /// What an admin said about where a chunk shall live.
@@ -57,9 +60,17 @@ package struct ReadFacts: Sendable, BitwiseCopyable {
     /// What forbids promotions now (share, budget, bandwidth, schedule, yield); nil when nothing.
     package var limit: Reason?
 
+    @inlinable
     package init(heat: Heat, tick: UInt32) {
         self.heat = heat
         self.tick = tick
+    }
+
+    /// Counts the read itself in, of `blockCount` blocks of the chunk.
+    @inlinable
+    package mutating func noteRead(isSequential: Bool, blockCount: Int) {
+        heat.touch(.read, tick: tick, isSequential: isSequential, blockCount: blockCount)
+        self.isSequential = isSequential
     }
 }
 

@@ -1,7 +1,6 @@
 internal import Catalogue
 internal import Engine
 internal import Format
-internal import Policy
 internal import Units
 
 /// The item of `explain/1`: where the blocks of a chunk lie, how warm it is, and what comes of it.
@@ -31,8 +30,8 @@ struct ChunkExplanation {
         let zero = count { $0.kind == .zero }
         let poisoned = count(\.isPoisoned)
         let hole = byteCount - min(byteCount, stored + zero + poisoned)
-        let (reason, decision) = decision(dirty: dirty, both: both, stored: stored)
-        return [
+        let outlook = ChunkOutlook(view: view, devices: devices, isPoisoned: poisoned > 0)
+        let fields: JSONValue = [
             "volume": .text(volume), "chunk": .count(chunk),
             "offset": .count(chunk * UInt64(Geometry.chunkByteCount)),
             "holeByteCount": .count(hole), "zeroByteCount": .count(zero),
@@ -43,8 +42,8 @@ struct ChunkExplanation {
             "readsPerHour": .real(Double(view?.readsPerHour ?? 0)),
             "writesPerHour": .real(Double(view?.writesPerHour ?? 0)),
             "secondsSinceTouch": .count(orNull: view?.ticksSinceTouch),
-            "reason": .text(reason), "decision": .text(decision),
         ]
+        return fields.adding(outlook.json)
     }
 
     /// Runs of blocks that lie one behind the other on a device.
@@ -86,40 +85,6 @@ struct ChunkExplanation {
                 "byteCount": .count(count * UInt64(Geometry.blockByteCount)),
             ]
         ]
-    }
-
-    /// What becomes of the chunk, with one of the reasons that every view uses.
-    private func decision(
-        dirty: UInt64,
-        both: UInt64,
-        stored: UInt64
-    ) -> (reason: String, text: String) {
-        let limit = HeatPolicyLimits().promoteValueMin
-        let value = (view?.readsPerHour ?? 0) + (view?.writesPerHour ?? 0) / 2
-        let isWarm = value > limit
-        let word = isWarm ? "warm" : "cool"
-        if stored == 0 { return ("cool", "NONE: it owns no data") }
-        if dirty > 0 {
-            return (
-                word,
-                "STAY on flash until reclaim reaches its segment; then it is kept if it is among "
-                    + "the warmest there, and else demoted.  It is \(word) now"
-            )
-        }
-        if both > 0 {
-            return (
-                word,
-                "STAY on flash (\(word)): a clean copy, dropped without any transfer when reclaim "
-                    + "reaches it and it has cooled"
-            )
-        }
-        return (
-            word,
-            isWarm
-                ? "PROMOTE at the next scattered read (warm)"
-                : "STAY on disk (cool): promoted when a scattered read finds more than "
-                    + "\(Self.text(limit)) touches an hour, or soon after it was demoted (ghost)"
-        )
     }
 
     static func text(_ rate: Float) -> String {

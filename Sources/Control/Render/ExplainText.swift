@@ -14,6 +14,12 @@ package struct ExplainText: Sendable {
         )
             + paragraph(heat(item))
             + paragraph("decision " + (item["decision"]?.string ?? "-"))
+            + changes(item)
+    }
+
+    private func changes(_ item: JSONValue) -> String {
+        let texts = (item["wouldChange"]?.items ?? []).compactMap(\.string)
+        return texts.isEmpty ? "" : paragraph("would change: " + texts.joined(separator: "; "))
     }
 
     private func paragraph(_ text: String) -> String {

@@ -54,6 +54,12 @@ extension JSONValue {
         return value
     }
 
+    /// The object with more fields behind its own; a value that is no object stays as it is.
+    func adding(_ fields: [JSONField]) -> JSONValue {
+        guard case .object(let own) = self else { return self }
+        return .object(own + fields)
+    }
+
     package var string: String? {
         guard case .text(let text) = self else { return nil }
         return text

@@ -21,13 +21,10 @@ extension Lane {
                 continue
             }
             var facts = readFacts(slot, chunk)
-            facts.heat.touch(
-                .read,
-                tick: tick,
+            facts.noteRead(
                 isSequential: requests[request].isSequential,
                 blockCount: blocks(of: chunk, Int(start - base), Int(stop - base))
             )
-            facts.isSequential = requests[request].isSequential
             guard case .promote(let group, _) = policy.onDiskRead(facts) else { continue }
             let first = chunk / group * group
             let last = max(first + group - 1, min(lastChunk, first + Self.promotedChunkMax - 1))
@@ -42,7 +39,8 @@ extension Lane {
     /// Chunks that one promotion takes at most: one record of copies.
     private static var promotedChunkMax: Int { 16 }
 
-    private func readFacts(_ slot: Int, _ chunk: Int) -> ReadFacts {
+    /// What the policy is told of a chunk that lies on disk; the read itself is to be counted in.
+    func readFacts(_ slot: Int, _ chunk: Int) -> ReadFacts {
         var facts = ReadFacts(
             heat: leaves.heat[slot * Geometry.chunksPerLeaf + chunk],
             tick: tick
@@ -58,7 +56,7 @@ extension Lane {
     }
 
     /// Whether blocks of the chunk inside the range are only on disk.
-    private func needsDisk(_ slot: Int, _ chunk: Int, from: Int, to: Int) -> Bool {
+    func needsDisk(_ slot: Int, _ chunk: Int, from: Int, to: Int) -> Bool {
         let first = max(chunk * Geometry.blocksPerChunk, from)
         let end = min((chunk + 1) * Geometry.blocksPerChunk, to)
         for block in first..<end {

@@ -115,9 +115,7 @@ extension Lane {
         pool.segments[victim].isVictim = true
         pool.segments[victim].wasVictim = true
         reclaim.victim = victim
-        reclaim.liveShare =
-            Float(pool.segments[victim].liveBlockCount)
-            / Float(pool.geometry(of: victim).segmentBlockCount)
+        reclaim.liveShare = liveShare(of: victim)
         reclaim.phase = .scanning
         reclaim.nextHeader = 1
         reclaim.chunks.removeAll(keepingCapacity: true)
@@ -360,34 +358,19 @@ extension Lane {
     }
 
     private func decide(_ reclaim: inout Reclaim, _ slot: Int, chunk: Int) {
-        let first = chunk * Geometry.blocksPerChunk
-        var live = 0
-        var isDirty = false
-        for block in first..<(first + Geometry.blocksPerChunk) {
-            let state = leaves.state(slot, block)
-            let location = reclaim.tier == .flash ? state.flash : state.disk
-            guard state.isStored, location.isPlace,
-                pool.slot(of: location) == reclaim.victim
-            else { continue }
-            live += 1
-            if state.disk.isNowhere { isDirty = true }
-        }
-        guard live > 0 else { return }
+        let live = liveBlocks(slot, chunk, in: reclaim.victim, of: reclaim.tier)
+        guard live.count > 0 else { return }
         guard reclaim.tier == .flash else {
             queue(.relocate, slot, chunk, &reclaim, &relocations)
             return
         }
-        var facts = ReclaimFacts(
-            heat: leaves.heat[slot * Geometry.chunksPerLeaf + chunk],
-            tick: tick,
-            isDirty: isDirty,
-            liveBlockCount: live
-        )
-        facts.segmentTick = pool.segments[reclaim.victim].openedTick
-        facts.segmentLiveShare = reclaim.liveShare
-        facts.diskHasRoom = hasRoom(for: .demote)
-        facts.flashPressure = flashMarks.pressure(
-            freeSegments: pool.freeSegmentCount(.flash)
+        let first = chunk * Geometry.blocksPerChunk
+        let facts = reclaimFacts(
+            slot,
+            chunk,
+            in: reclaim.victim,
+            live: live,
+            liveShare: reclaim.liveShare
         )
         switch policy.onReclaim(facts) {
         case .drop:
@@ -398,6 +381,56 @@ extension Lane {
         case .keep:
             queue(.keep, slot, chunk, &reclaim, &keeps)
         }
+    }
+
+    /// How many of a chunk's blocks live in a segment, and whether any has no copy on disk.
+    func liveBlocks(
+        _ slot: Int,
+        _ chunk: Int,
+        in segment: Int,
+        of tier: DeviceRole
+    ) -> (count: Int, isDirty: Bool) {
+        let first = chunk * Geometry.blocksPerChunk
+        var live = (count: 0, isDirty: false)
+        for block in first..<(first + Geometry.blocksPerChunk) {
+            let state = leaves.state(slot, block)
+            let location = tier == .flash ? state.flash : state.disk
+            guard state.isStored, location.isPlace, pool.slot(of: location) == segment else {
+                continue
+            }
+            live.count += 1
+            if state.disk.isNowhere { live.isDirty = true }
+        }
+        return live
+    }
+
+    /// What the policy is told of a chunk that lives in a flash segment.
+    func reclaimFacts(
+        _ slot: Int,
+        _ chunk: Int,
+        in segment: Int,
+        live: (count: Int, isDirty: Bool),
+        liveShare: Float
+    ) -> ReclaimFacts {
+        var facts = ReclaimFacts(
+            heat: leaves.heat[slot * Geometry.chunksPerLeaf + chunk],
+            tick: tick,
+            isDirty: live.isDirty,
+            liveBlockCount: live.count
+        )
+        facts.segmentTick = pool.segments[segment].openedTick
+        facts.segmentLiveShare = liveShare
+        facts.diskHasRoom = hasRoom(for: .demote)
+        facts.flashPressure = flashMarks.pressure(
+            freeSegments: pool.freeSegmentCount(.flash)
+        )
+        return facts
+    }
+
+    /// Share of a segment's blocks that are live.
+    func liveShare(of segment: Int) -> Float {
+        Float(pool.segments[segment].liveBlockCount)
+            / Float(pool.geometry(of: segment).segmentBlockCount)
     }
 
     /// Queues a chunk of the victim, unless it is moving already.

@@ -1,5 +1,5 @@
 package import Format
-internal import Policy
+package import Policy
 package import Units
 
 /// One chunk as the map and the policy see it, for `explain`.
@@ -13,6 +13,25 @@ package struct ChunkView: Sendable {
     /// Ticks since the last touch; nil for never.
     package var ticksSinceTouch: UInt32?
     package var isMoving: Bool
+    /// The lane moves nothing any more.
+    package var isReadOnly: Bool
+    /// What the policy says to reads of the chunk; nil when no block of it is only on disk.
+    package var reads: ReadOutlook?
+    /// What it says when reclaim comes to a flash segment that holds blocks of the chunk.
+    package var reclaims: [Reclaim]
+
+    /// The blocks of the chunk in one flash segment.
+    package struct Reclaim: Sendable {
+        package var segment: SegmentAddress
+        package var blockCount: Int
+        package var outlook: ReclaimOutlook
+
+        package init(segment: SegmentAddress, blockCount: Int, outlook: ReclaimOutlook) {
+            self.segment = segment
+            self.blockCount = blockCount
+            self.outlook = outlook
+        }
+    }
 }
 
 extension Lane {
@@ -47,13 +66,44 @@ extension Lane {
         let place = Int(chunk % chunksPerLeaf)
         let heat = leaves.heat[slot * Geometry.chunksPerLeaf + place]
         let first = place * Geometry.blocksPerChunk
+        let end = first + Geometry.blocksPerChunk
+        let blocks = (first..<end).map { leaves.state(slot, $0) }
+        let needsDisk = needsDisk(slot, place, from: first, to: end)
         return ChunkView(
-            blocks: (first..<(first + Geometry.blocksPerChunk)).map { leaves.state(slot, $0) },
+            blocks: blocks,
             score: heat.score(tick: tick),
             readsPerHour: heat.readsPerHour(tick: tick),
             writesPerHour: heat.writesPerHour(tick: tick),
             ticksSinceTouch: heat.isUntouched ? nil : tick &- heat.lastTouch,
-            isMoving: leaves.entries[slot].movingChunks >> UInt32(place) & 1 == 1
+            isMoving: leaves.entries[slot].movingChunks >> UInt32(place) & 1 == 1,
+            isReadOnly: isReadOnly,
+            reads: needsDisk ? policy.outlook(readFacts(slot, place)) : nil,
+            reclaims: reclaims(slot, place, blocks)
         )
+    }
+
+    /// What reclaim would do now with a chunk's blocks, segment by segment in their order.
+    private func reclaims(_ slot: Int, _ chunk: Int, _ blocks: [BlockState]) -> [ChunkView.Reclaim]
+    {
+        var segments: [Int] = []
+        for block in blocks where block.isStored && pool.isPlace(block.flash, role: .flash) {
+            let segment = pool.slot(of: block.flash)
+            if !segments.contains(segment) { segments.append(segment) }
+        }
+        return segments.map { segment in
+            let live = liveBlocks(slot, chunk, in: segment, of: .flash)
+            let facts = reclaimFacts(
+                slot,
+                chunk,
+                in: segment,
+                live: live,
+                liveShare: liveShare(of: segment)
+            )
+            return ChunkView.Reclaim(
+                segment: pool.address(of: segment),
+                blockCount: live.count,
+                outlook: policy.outlook(facts)
+            )
+        }
     }
 }
