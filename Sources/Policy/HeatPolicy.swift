@@ -67,8 +67,6 @@ package struct HeatPolicy: TieringPolicy {
     static var usefulShareHigh: Float { 0.2 }
     /// Above this pressure limits on demotion no longer hold.
     private static var limitPressureMax: Float { 0.75 }
-    /// Above this share of dirty flash bytes, promotions yield to what hosts write.
-    private static var dirtyRatioMax: Float { 0.9 }
 
     package init(limits: HeatPolicyLimits = HeatPolicyLimits()) {
         self.limits = limits
@@ -96,7 +94,6 @@ package struct HeatPolicy: TieringPolicy {
             return .promote(groupChunkCount: groupChunkCount, .warm)
         }
         if facts.isSequential { return .serve(.scan) }
-        if facts.dirtyRatio > Self.dirtyRatioMax { return .serve(.yield) }
         if limits.promotesAtFirstRead && isAdmittingNew {
             return .promote(groupChunkCount: groupChunkCount, .new)
         }

@@ -55,8 +55,6 @@ package struct ReadFacts: Sendable, BitwiseCopyable {
     package var pin = Pin.automatic
     /// How short of free flash segments the pool is, 0...1: `FreeSegmentMarks.pressure`.
     package var flashPressure: Float = 0
-    /// Dirty bytes on flash / flash bytes, 0...1.
-    package var dirtyRatio: Float = 0
     /// What forbids promotions now (share, budget, bandwidth, schedule, yield); nil when nothing.
     package var limit: Reason?
 
