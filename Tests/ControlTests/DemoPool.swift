@@ -17,14 +17,20 @@ struct DemoPool {
         )
     }
 
-    /// - Parameter diskSettings: what follows the size of the disk, with its comma.
-    func create(_ option: String = "--lanes=1", diskSettings: String = "") -> CommandRun.Outcome {
+    /// - Parameters:
+    ///   - flashSize: two lanes need 128 MiB.
+    ///   - diskSettings: what follows the size of the disk, with its comma.
+    func create(
+        _ option: String = "--lanes=1",
+        flashSize: String = "64MiB",
+        diskSettings: String = ""
+    ) -> CommandRun.Outcome {
         run(
             "pool",
             "create",
             "demo",
             "--flash",
-            flash + ":64MiB",
+            flash + ":" + flashSize,
             "--disk",
             disk + ":128MiB" + diskSettings,
             option

@@ -63,6 +63,8 @@ struct PoolFigures {
         var counters: [JSONField]
         var reads: JSONValue
         var moves: JSONValue
+        /// As `DecisionFigures` has them.
+        var decisions: JSONValue
     }
 
     var directory: PoolDirectory
@@ -116,6 +118,7 @@ struct PoolFigures {
                 JSONField("clientCount", .count(live.clientCount)),
                 JSONField("uris", .list(live.uris.map { .text($0) })),
                 JSONField("reads", live.reads), JSONField("moves", live.moves),
+                JSONField("decisions", live.decisions),
                 JSONField("counters", .object(live.counters)),
             ]
         }

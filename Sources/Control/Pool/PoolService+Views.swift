@@ -4,6 +4,7 @@ internal import Format
 internal import Glibc
 internal import IO
 internal import NBD
+internal import Policy
 internal import Units
 
 // What only looks.
@@ -13,6 +14,7 @@ extension PoolService {
     /// What one lane says of itself.
     private struct LaneFigures: Sendable {
         var statistics: LaneStatistics
+        var decisions: DecisionCounters
         var isReadOnly: Bool
         var volumes: [VolumeRow]
         var devices: [DeviceStatistics]
@@ -28,6 +30,7 @@ extension PoolService {
                 try inquiry.look(at: lane) { lane, _ in
                     LaneFigures(
                         statistics: lane.statistics,
+                        decisions: lane.decisions,
                         isReadOnly: lane.isReadOnly,
                         volumes: lane.volumeList.map(\.row),
                         devices: (0..<deviceCount).map {
@@ -78,18 +81,13 @@ extension PoolService {
             )
         }
         figures.catalogueByteCount = FileSize.of(directory.cataloguePath)
-        figures.live = live(lanes.map(\.statistics))
+        figures.live = live(lanes)
         figures.scrubs = try scrubItems()
         return figures.json
     }
 
-    private func live(_ lanes: [LaneStatistics]) -> PoolFigures.Live {
-        func sum(_ path: KeyPath<LaneStatistics, UInt64>) -> UInt64 {
-            lanes.reduce(0) { $0 + $1[keyPath: path] }
-        }
-        func bytes(_ path: KeyPath<LaneStatistics, UInt64>) -> JSONValue {
-            .count(sum(path) * Self.blockByteCount)
-        }
+    private func live(_ lanes: [LaneFigures]) -> PoolFigures.Live {
+        let sums = LaneSums(lanes: lanes.map(\.statistics))
         return PoolFigures.Live(
             processIdentifier: getpid(),
             secondsServed: Clock.now().nanoseconds(since: openedAt) / 1_000_000_000,
@@ -98,38 +96,10 @@ extension PoolService {
             chargedByteCount: UInt64(max(0, pool.engine.chargedBlocks)) * Self.blockByteCount,
             capacityByteCount: UInt64(max(0, pool.engine.capacityBlockCount))
                 * Self.blockByteCount,
-            counters: [
-                JSONField("requestCount", .count(sum(\.requests))),
-                JSONField("failedRequestCount", .count(sum(\.failedRequests))),
-                JSONField("flushRequestCount", .count(sum(\.flushRequests))),
-                JSONField("deviceFlushCount", .count(sum(\.flushes))),
-                JSONField("hostWrittenByteCount", bytes(\.blocksWritten)),
-                JSONField("flashWrittenByteCount", bytes(\.flashBlocksWritten)),
-                JSONField("diskWrittenByteCount", bytes(\.diskBlocksWritten)),
-                JSONField("reclaimedSegmentCount", .count(sum(\.segmentsReclaimed))),
-                JSONField("checkpointCount", .count(sum(\.checkpoints))),
-                JSONField("checksumErrorCount", .count(sum(\.badBlocks))),
-                JSONField("repairedReadCount", .count(sum(\.copiesGivenUp))),
-                JSONField("healedReadCount", .count(sum(\.readsHealed))),
-                JSONField("healedWriteCount", .count(sum(\.writesHealed))),
-                JSONField("recordsAppendedAgainCount", .count(sum(\.recordsAppendedAgain))),
-                JSONField("continuedSegmentCount", .count(sum(\.segmentsContinued))),
-                JSONField("refusedMoveCount", .count(sum(\.movesRefused))),
-                JSONField("poisonedBlockCount", .count(sum(\.blocksPoisoned))),
-                JSONField("scrubbedByteCount", bytes(\.blocksScrubbed)),
-                JSONField("noSpaceCount", .count(sum(\.noSpace))),
-                JSONField("throttledTurnCount", .count(sum(\.throttledTurns))),
-            ],
-            reads: [
-                "memoryByteCount": bytes(\.blocksFromMemory),
-                "flashByteCount": bytes(\.blocksFromFlash),
-                "diskByteCount": bytes(\.blocksFromDisk),
-            ],
-            moves: [
-                "demotedByteCount": bytes(\.blocksDemoted),
-                "promotedByteCount": bytes(\.blocksPromoted),
-                "keptByteCount": bytes(\.blocksKept), "droppedByteCount": bytes(\.blocksDropped),
-            ]
+            counters: sums.counters,
+            reads: sums.reads,
+            moves: sums.moves,
+            decisions: DecisionFigures(lanes: lanes.map(\.decisions)).json
         )
     }
 

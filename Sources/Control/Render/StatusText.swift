@@ -47,6 +47,9 @@ package struct StatusText: Sendable {
         text += line("space", space(item))
         if let hits = hits(item) { text += line("hits", hits) }
         if let moves = moves(item) { text += line("moves", moves) }
+        if let decided = item["decisions"].flatMap(DecisionText.line) {
+            text += line("policy", decided)
+        }
         for scrub in item["scrubs"]?.items ?? [] { text += line("scrub", self.scrub(scrub)) }
         for export in item["uris"]?.items?.compactMap(\.string) ?? [] {
             text += line("export", PlainText.printable(export))

@@ -1,6 +1,10 @@
+package import Policy
 internal import Units
 
 extension Lane {
+    /// What the policy has decided so far, by reason.
+    package var decisions: DecisionCounters { policy.counters }
+
     /// Where everything stands that a request may wait for, in words: for the report of a lane that
     /// goes on no more.  Walks every leaf and segment.
     package func describe() -> String {
