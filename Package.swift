@@ -1,4 +1,4 @@
-// swift-tools-version: 6.2
+// swift-tools-version: 6.3
 import PackageDescription
 
 // Fuzz targets need libFuzzer and modules built for it: only `tools/fuzz` asks for them.
@@ -42,7 +42,7 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
     ],
     targets: [
-        .target(name: "CLinux"),
+        .target(name: "CLinux", cSettings: [.treatAllWarnings(as: .error)]),
         .testTarget(name: "SourceTests", swiftSettings: settings),
         module("Units"),
         tests(of: "Units"),
