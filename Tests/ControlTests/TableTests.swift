@@ -60,6 +60,15 @@ import Testing
         #expect(table.help.contains("byteCount"))
     }
 
+    @Test func `the help names the states that there are and no others`() {
+        let pools = Table(PoolCommand.List.columns).help
+        #expect(pools.contains("ONLINE, READONLY, OFFLINE or UNAVAIL\n"))
+        #expect(table.help.contains("ONLINE, READONLY or OFFLINE\n"))
+        let devices = Table(StatusText.deviceColumns).help
+        #expect(devices.contains("ONLINE, DEGRADED, OFFLINE or UNAVAIL\n"))
+        for help in [pools, table.help, devices] { #expect(!help.contains("FAULTED")) }
+    }
+
     @Test func `rows are sorted by numbers and by text`() throws {
         var options = TableOptions()
         options.isBare = true

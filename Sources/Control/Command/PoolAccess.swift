@@ -100,7 +100,8 @@ struct PoolAccess {
         } catch {
             Console.current.message(error.report.line)
             let isHeld = error.report.code == "pool_served"
-            item.append(JSONField("state", .text(isHeld ? "ONLINE" : "UNAVAIL")))
+            let state = isHeld ? PoolFigures.State.online : .unavailable
+            item.append(JSONField("state", .text(state.rawValue)))
         }
         item.append(JSONField("directory", .text(directory.path)))
         return Document(

@@ -95,7 +95,7 @@ struct PoolCommand: ParsableCommand {
         static var columns: [Column] {
             [
                 Column("name", "NAME", .text, "the pool's name"),
-                Column("state", "STATE", .text, "ONLINE (served), OFFLINE, UNAVAIL or FAULTED"),
+                Column("state", "STATE", .text, PoolFigures.State.alternatives),
                 Column("flashByteCount", "FLASH", .byteCount, "bytes of its flash devices"),
                 Column("diskByteCount", "DISK", .byteCount, "bytes of its disk devices"),
                 Column("ownedByteCount", "USED", .byteCount, "bytes that its volumes own"),

@@ -100,7 +100,7 @@ struct VolumeCommand: ParsableCommand {
                     .byteCount,
                     "bytes that it owns: written or reserved, not trimmed"
                 ),
-                Column("state", "STATE", .text, "ONLINE, READONLY or OFFLINE"),
+                Column("state", "STATE", .text, VolumeFigures.State.alternatives),
                 Column("clientCount", "CLIENTS", .count, "connections now", yields: 1),
                 Column("lane", "LANE", .count, "the lane that owns it", yields: 2),
                 Column(

@@ -63,7 +63,7 @@ final class CatalogueView: ControlService {
             VolumeFigures(
                 pool: directory.name,
                 row: row,
-                state: "OFFLINE",
+                state: .offline,
                 clientCount: nil,
                 isModelled: isModelled
             ).json
@@ -97,7 +97,7 @@ final class CatalogueView: ControlService {
             let isThere = PoolDevices.isThere(row.path)
             return DeviceFigures(
                 row: row,
-                state: isThere ? "OFFLINE" : "UNAVAIL",
+                state: isThere ? .offline : .unavailable,
                 freeSegmentCount: UInt64(row.segmentCount)
                     - UInt64(used.count { $0.device == row.index }),
                 errorCount: nil
@@ -109,8 +109,8 @@ final class CatalogueView: ControlService {
             devices: devices,
             volumes: liveVolumes
         )
-        let missing = devices.filter { $0.state == "UNAVAIL" }
-        figures.state = missing.isEmpty ? "OFFLINE" : "UNAVAIL"
+        let missing = devices.filter { $0.state == .unavailable }
+        figures.state = missing.isEmpty ? .offline : .unavailable
         figures.reasons = missing.map { device in
             PoolFigures.Reason(
                 text: "\(device.row.path): there is no such file or device",

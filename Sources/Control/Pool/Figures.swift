@@ -5,14 +5,14 @@ internal import Units
 struct VolumeFigures {
     var pool: String
     var row: VolumeRow
-    var state: String
+    var state: State
     var clientCount: Int?
     var isModelled: Bool
 
     var json: JSONValue {
         [
             "name": .text("\(pool)/\(row.name)"),
-            "identifier": .text(row.identifier.description), "state": .text(state),
+            "identifier": .text(row.identifier.description), "state": .text(state.rawValue),
             "byteCount": .count(row.byteCount),
             "ownedByteCount": .count(row.ownedBlockCount * UInt64(Geometry.blockByteCount)),
             "lane": .count(row.lane.rawValue), "clientCount": .count(orNull: clientCount),
@@ -25,7 +25,7 @@ struct VolumeFigures {
 /// A device in the item of `pool.status/1`.
 struct DeviceFigures {
     var row: DeviceRow
-    var state: String
+    var state: State
     var freeSegmentCount: UInt64?
     /// Failed operations since the pool was opened; nil when it is not open.
     var errorCount: UInt64?
@@ -34,7 +34,7 @@ struct DeviceFigures {
         [
             "name": .text(PathText.lastPart(row.path)), "path": .text(row.path),
             "identifier": .text(row.identifier.description), "role": .text("\(row.role)"),
-            "state": .text(state), "byteCount": .count(row.byteCount),
+            "state": .text(state.rawValue), "byteCount": .count(row.byteCount),
             "segmentByteCount": .count(row.segmentByteCount),
             "segmentCount": .count(row.segmentCount),
             "freeSegmentCount": .count(orNull: freeSegmentCount),
@@ -71,7 +71,7 @@ struct PoolFigures {
     var pool: PoolRow
     var devices: [DeviceFigures]
     var volumes: [VolumeRow]
-    var state = "ONLINE"
+    var state = State.online
     var reasons: [Reason] = []
     var catalogueByteCount: UInt64?
     /// By role; nil where the devices' own figures tell it.
@@ -98,7 +98,7 @@ struct PoolFigures {
         var fields: [JSONField] = [
             JSONField("name", .text(pool.name)),
             JSONField("identifier", .text(pool.identifier.description)),
-            JSONField("state", .text(state)), JSONField("served", .boolean(live != nil)),
+            JSONField("state", .text(state.rawValue)), JSONField("served", .boolean(live != nil)),
             JSONField("modelled", .boolean(isModelled)),
             JSONField("directory", .text(directory.path)),
             JSONField("created", .text(TimeText.utc(seconds: pool.createdSeconds))),

@@ -54,7 +54,7 @@ extension PoolService {
             }
             return DeviceFigures(
                 row: device,
-                state: failed == 0 ? "ONLINE" : "DEGRADED",
+                state: failed == 0 ? .online : .degraded,
                 freeSegmentCount: isOnlyOne
                     ? UInt64(pool.engine.freeSegmentCount(device.role)) : nil,
                 errorCount: failed
@@ -72,7 +72,7 @@ extension PoolService {
             )
         }
         if lanes.contains(where: \.isReadOnly) {
-            figures.state = "READONLY"
+            figures.state = .readOnly
             figures.reasons.append(
                 PoolFigures.Reason(
                     text: "A flush or the catalogue failed; no change is accepted since.",
@@ -114,7 +114,7 @@ extension PoolService {
             let figures = VolumeFigures(
                 pool: directory.name,
                 row: row,
-                state: lanes[Int(row.lane.rawValue)].isReadOnly ? "READONLY" : "ONLINE",
+                state: lanes[Int(row.lane.rawValue)].isReadOnly ? .readOnly : .online,
                 clientCount: try inquiry.clientCount(of: entry.slot, on: row.lane),
                 isModelled: isModelled
             )

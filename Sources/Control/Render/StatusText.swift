@@ -11,7 +11,7 @@ package struct StatusText: Sendable {
         [
             Column("name", "NAME", .text, "the device's path, the last part of it"),
             Column("role", "TIER", .text, "flash or disk"),
-            Column("state", "STATE", .text, "ONLINE, UNAVAIL or FAULTED"),
+            Column("state", "STATE", .text, DeviceFigures.State.alternatives),
             Column("byteCount", "SIZE", .byteCount, "bytes of the device"),
             Column(
                 "segmentCount",
