@@ -17,6 +17,13 @@ package enum InspectionTarget: Equatable, Sendable {
     /// A leaf in a catalogue; a nil index lists the tree's leaves.
     case leaf(tree: UInt64, index: UInt64?)
 
+    /// How each is written; what stands in brackets may be left out.
+    package static var forms: [String] {
+        [
+            "superblock", "witness", "segment [N]", "record N[:BLOCK]", "leaf TREE[:INDEX]",
+        ]
+    }
+
     package init(_ words: [String]) throws(ControlError) {
         func refuse() -> ControlError { .inspectTarget(text: words.joined(separator: " ")) }
         guard let what = words.first else {

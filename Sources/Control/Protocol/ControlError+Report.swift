@@ -98,7 +98,8 @@ extension ControlError {
                 "bad_target",
                 .usage,
                 "'\(text)' is nothing to inspect",
-                "write superblock, segment N, record N[:BLOCK], leaf TREE:INDEX or pool"
+                "write one of: \(InspectionTarget.forms.joined(separator: ", ")); without any it "
+                    + "shows a device's superblock, and of a catalogue the pool"
             )
         case .laneCount(let count, let countMax):
             .init("bad_lanes", .usage, "\(count) lanes", "use 1 to \(countMax)")
