@@ -25,6 +25,13 @@ final class CommandRun: Sendable {
         _ arguments: String...,
         ask: (@Sendable (String) -> String?)? = nil
     ) -> Outcome {
+        self(arguments, ask: ask)
+    }
+
+    func callAsFunction(
+        _ arguments: [String],
+        ask: (@Sendable (String) -> String?)? = nil
+    ) -> Outcome {
         out.withLock { $0 = "" }
         messages.withLock { $0 = "" }
         let console = Console(

@@ -4,9 +4,9 @@ import Testing
 /// The documents name only what is there.
 @Suite struct DocumentTests {
     private static let documents = [
-        "README.md", "docs/data-path.md", "docs/format.md", "docs/fuzzing.md", "docs/nbd.md",
-        "docs/performance.md", "docs/promises.md", "docs/recovery.md", "docs/reliability.md",
-        "docs/simulation.md",
+        "README.md", "docs/command-line.md", "docs/data-path.md", "docs/format.md",
+        "docs/fuzzing.md", "docs/nbd.md", "docs/performance.md", "docs/promises.md",
+        "docs/recovery.md", "docs/reliability.md", "docs/scrub.md", "docs/simulation.md",
     ]
 
     /// Files and folders of the project that a text names: in backticks, and as targets of links.

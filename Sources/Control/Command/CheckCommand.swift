@@ -18,7 +18,7 @@ struct CheckCommand: ParsableCommand {
 
     @Argument(help: "The pool; all of them when left out.")
     var pool: String?
-    @OptionGroup var reading: ReadingOptions
+    @OptionGroup var report: ReportOptions
     @OptionGroup var place: PlaceOptions
 
     func run() throws {
@@ -27,7 +27,7 @@ struct CheckCommand: ParsableCommand {
         for access in try PoolAccess.all(named: name, place) { documents.append(try check(access)) }
         let document = Document.joined(documents, schema: "check")
         let text = CheckText(width: Console.current.width)
-        reading.show(document) { text.render($0) }
+        report.show(document) { text.render($0) }
         if documents.isEmpty { Console.current.message("there is no pool") }
         for item in document.items {
             let count = Int(clamping: item["differenceCount"]?.unsigned ?? 0)

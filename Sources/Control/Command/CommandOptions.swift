@@ -1,10 +1,21 @@
 internal import ArgumentParser
 internal import Format
 
-/// How figures are wanted.
-struct ReadingOptions: ParsableArguments {
+/// How a report is wanted that is no table.
+struct ReportOptions: ParsableArguments {
     @Flag(name: .long, help: "Print one JSON document.")
     var json = false
+
+    /// Prints the document as JSON or as the text that `render` makes of each of its items.
+    func show(_ document: Document, _ render: (JSONValue) -> String) {
+        if json { return Console.current.line(document.json.indented) }
+        for item in document.items { Console.current.output(render(item)) }
+    }
+}
+
+/// How a table of figures is wanted.
+struct ReadingOptions: ParsableArguments {
+    @OptionGroup var report: ReportOptions
     @Flag(name: .customShort("H"), help: "Print tabs and no header, for scripts.")
     var bare = false
     @Flag(name: .customShort("p"), help: "Print exact numbers.")
@@ -42,19 +53,13 @@ struct ReadingOptions: ParsableArguments {
     /// Prints the document as was asked: JSON, or a table of its items.
     func show(_ document: Document, in table: Table) throws(ControlError) {
         let console = Console.current
-        if json { return console.line(document.json.indented) }
+        if report.json { return console.line(document.json.indented) }
         if columns == "help" { return console.output(table.help) }
         // Scripts get plain names, and the column `modelled` beside them.
         let items = bare ? document.items : document.items.map(Self.marked)
         let text = try table.render(items, self.table)
         if document.items.isEmpty && !bare { return console.message("none") }
         console.output(text)
-    }
-
-    /// Prints the document as JSON or as the text that `render` makes of its one item.
-    func show(_ document: Document, _ render: (JSONValue) -> String) {
-        if json { return Console.current.line(document.json.indented) }
-        for item in document.items { Console.current.output(render(item)) }
     }
 
     /// `(modelled)` stands behind the name of what depends on a modelled device.

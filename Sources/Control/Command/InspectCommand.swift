@@ -17,8 +17,7 @@ struct InspectCommand: ParsableCommand {
     var path: String
     @Argument(help: "What to show.")
     var target: [String] = []
-    @Flag(name: .long, help: "Print one JSON document.")
-    var json = false
+    @OptionGroup var report: ReportOptions
 
     func run() throws {
         let target = try InspectionTarget(target)
@@ -29,7 +28,7 @@ struct InspectCommand: ParsableCommand {
             findings = try DeviceInspection(path: path).show(target)
         }
         let console = Console.current
-        guard json else { return console.output(PlainText.lines(findings.text)) }
+        guard report.json else { return console.output(PlainText.lines(findings.text)) }
         let document = Document(
             schema: "inspect",
             seconds: WallClock.seconds,

@@ -32,8 +32,7 @@ struct PoolCommand: ParsableCommand {
         var disk: [String] = []
         @Option(help: "Logs that volumes are spread over; one for each processor when left out.")
         var lanes: Int?
-        @Flag(name: .long, help: "Print one JSON document.")
-        var json = false
+        @OptionGroup var report: ReportOptions
         @Flag(name: .long, help: "Use devices although they hold something.")
         var yes = false
         @OptionGroup var change: ChangeOptions
@@ -52,7 +51,7 @@ struct PoolCommand: ParsableCommand {
                 directory: place.dir,
                 home: console.home
             )
-            if !json {
+            if !report.json {
                 console.output(creation.plan.text)
                 for warning in creation.plan.warnings { console.message("warning: " + warning) }
             }
@@ -62,7 +61,7 @@ struct PoolCommand: ParsableCommand {
                 }
                 try creation.perform()
             }
-            if json {
+            if report.json {
                 let document = Document(
                     schema: "pool.create",
                     seconds: WallClock.seconds,
@@ -128,14 +127,14 @@ struct PoolCommand: ParsableCommand {
 
         @Argument(help: "The pool.")
         var name: String
-        @OptionGroup var reading: ReadingOptions
+        @OptionGroup var report: ReportOptions
         @OptionGroup var place: PlaceOptions
 
         func run() throws {
             let access = try PoolAccess(.pool(name), place)
             let document = try access.read(ControlRequest("pool.status"), isEssential: true)
             let text = StatusText(width: Console.current.width)
-            reading.show(document) { text.render($0) }
+            report.show(document) { text.render($0) }
         }
     }
 

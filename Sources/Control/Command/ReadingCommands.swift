@@ -9,7 +9,7 @@ struct StatusCommand: ParsableCommand {
 
     @Argument(help: "The pool; all that are being served when left out.")
     var pool: String?
-    @OptionGroup var reading: ReadingOptions
+    @OptionGroup var report: ReportOptions
     @OptionGroup var place: PlaceOptions
 
     func run() throws {
@@ -25,7 +25,7 @@ struct StatusCommand: ParsableCommand {
             if documents.isEmpty { Console.current.message("no pool is being served") }
         }
         let text = StatusText(width: Console.current.width)
-        reading.show(.joined(documents, schema: "pool.status")) { text.render($0) }
+        report.show(.joined(documents, schema: "pool.status")) { text.render($0) }
     }
 }
 
@@ -44,7 +44,7 @@ struct HeatCommand: ParsableCommand {
     var lines: Int = 8
     @Flag(help: "Without colours.")
     var mono = false
-    @OptionGroup var reading: ReadingOptions
+    @OptionGroup var report: ReportOptions
     @OptionGroup var place: PlaceOptions
 
     func validate() throws {
@@ -65,7 +65,7 @@ struct HeatCommand: ParsableCommand {
             width: console.width,
             isModelled: document.isModelled
         )
-        reading.show(document) { item in HeatMap(item).map { text.render($0) } ?? "" }
+        report.show(document) { item in HeatMap(item).map { text.render($0) } ?? "" }
     }
 }
 
@@ -85,7 +85,7 @@ struct ExplainCommand: ParsableCommand {
         )
     )
     var address: String
-    @OptionGroup var reading: ReadingOptions
+    @OptionGroup var report: ReportOptions
     @OptionGroup var place: PlaceOptions
 
     func run() throws {
@@ -96,6 +96,6 @@ struct ExplainCommand: ParsableCommand {
         )
         let document = try PoolAccess(address.path.pool, place).read(request, isEssential: true)
         let text = ExplainText(width: Console.current.width)
-        reading.show(document) { text.render($0) }
+        report.show(document) { text.render($0) }
     }
 }
