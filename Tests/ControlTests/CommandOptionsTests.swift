@@ -7,7 +7,7 @@ import Testing
     private static let always: Set<String> = ["--help", "--version", "-h"]
     private static let table: Set<String> = ["--json", "-H", "-S", "-o", "-p", "-s"]
     private static let offers: [(verb: String, options: Set<String>)] = [
-        ("status", ["--dir", "--json"]), ("pool status", ["--dir", "--json"]),
+        ("status", ["--check", "--dir", "--json"]), ("pool status", ["--dir", "--json"]),
         ("heat", ["--cell", "--dir", "--json", "--lines", "--mono"]),
         ("explain", ["--dir", "--json"]), ("check", ["--dir", "--json"]),
         ("inspect", ["--json"]), ("pool list", table), ("volume list", table.union(["--dir"])),

@@ -89,6 +89,28 @@ import Testing
         #expect(run("pool", "status", "demo").output.contains("OFFLINE"))
     }
 
+    @Test func `monitoring gets one line and its exit status`() throws {
+        let stopped = run("status", "demo", "--check")
+        #expect(stopped.status == 2 && stopped.errors.isEmpty)
+        #expect(stopped.output == "CRIT: demo (modelled) OFFLINE: it is not being served\n")
+        #expect(run("status", "--check").output == stopped.output)
+        let (service, server) = try serve()
+        let served = run("status", "demo", "--check")
+        #expect(served.status == 0 && served.errors.isEmpty)
+        #expect(served.output == "OK: demo (modelled) ONLINE\n")
+        server.stop()
+        try service.stop()
+
+        try FileManager.default.removeItem(atPath: disk)
+        let away = run("status", "--check")
+        #expect(away.status == 2 && away.output.hasPrefix("CRIT: demo (modelled) UNAVAIL: "))
+        #expect(away.output.contains(disk))
+        let other = run("status", "other", "--check")
+        #expect(other.status == 3 && other.errors.isEmpty)
+        #expect(other.output.hasPrefix("UNKNOWN: there is no pool 'other'"))
+        #expect(run("status", "--check", "--json").status == 64)
+    }
+
     @Test func `requests over the socket are checked like those of the command line`() throws {
         let (service, server) = try serve()
         defer {

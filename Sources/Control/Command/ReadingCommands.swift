@@ -4,15 +4,28 @@ internal import ArgumentParser
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "Show how the pools that are being served are."
+        abstract: "Show how the pools that are being served are.",
+        discussion: """
+            With --check it prints one line for monitoring and ends with 0 OK, 1 WARN, 2 CRIT or 3 \
+            UNKNOWN.  A pool that is not being served is CRIT then; without a name all pools count.
+            """
     )
 
     @Argument(help: "The pool; all that are being served when left out.")
     var pool: String?
+    @Flag(help: "Print one line for monitoring, and end with its exit status.")
+    var check = false
     @OptionGroup var report: ReportOptions
     @OptionGroup var place: PlaceOptions
 
+    func validate() throws {
+        guard !check || !report.json else {
+            throw ValidationError("--check prints one line, so it takes no --json")
+        }
+    }
+
     func run() throws {
+        if check { return try tellMonitoring() }
         let request = ControlRequest("pool.status")
         var documents: [Document] = []
         if let pool {
@@ -26,6 +39,31 @@ struct StatusCommand: ParsableCommand {
         }
         let text = StatusText(width: Console.current.width)
         report.show(.joined(documents, schema: "pool.status")) { text.render($0) }
+    }
+
+    /// Whatever goes wrong is part of the line: monitoring reads nothing else.
+    private func tellMonitoring() throws {
+        let verdict: MonitoringVerdict
+        do throws(ControlError) {
+            let name = try pool.map { text throws(ControlError) in try ObjectName.pool(text) }
+            let verdicts = try PoolAccess.all(named: name, place).map(Self.verdict)
+            verdict = MonitoringVerdict(joining: verdicts)
+        } catch {
+            verdict = MonitoringVerdict(error)
+        }
+        Console.current.line(PlainText.printable(verdict.line))
+        if verdict.level != .good { throw ExitCode(verdict.level.exitStatus) }
+    }
+
+    private static func verdict(of access: PoolAccess) -> MonitoringVerdict {
+        do throws(ControlError) {
+            let document = try access.read(ControlRequest("pool.status"), isEssential: true)
+            return MonitoringVerdict(
+                joining: document.items.map { MonitoringVerdict(pool: $0) }
+            )
+        } catch {
+            return MonitoringVerdict(error)
+        }
     }
 }
 
