@@ -111,6 +111,34 @@ import Testing
         #expect(run("status", "--check", "--json").status == 64)
     }
 
+    @Test func `heat lists the hottest stretches`() throws {
+        #expect(run("volume", "create", "demo/a", "48MiB").status == 0)
+        let (service, server) = try serve()
+        defer {
+            server.stop()
+            try? service.stop()
+        }
+        #expect(run("heat", "demo/a", "--top", "3").output.hasSuffix(" cool on flash: none\n"))
+        var client = try DemoClient(socket: run.home + "/nbd.sock")
+        try client.attach("demo/a")
+        let chunk = [UInt8](repeating: 7, count: 64 << 10)
+        for _ in 0..<20 { try client.write(chunk, at: 1 << 20) }
+        try client.write(chunk, at: 8 << 20)
+
+        let drawn = run("heat", "demo/a", "--top", "3")
+        #expect(drawn.status == 0 && drawn.output.contains(" hottest:\nADDRESS"), "\(drawn)")
+        let json = try JSONReader.read(run("heat", "demo/a", "--top", "1", "--json").output)
+        let hottest = try #require(json["items"]?.items?.first?["hottest"]?.items)
+        #expect(hottest.map { $0["address"]?.string } == ["demo/a:chunk16"])
+        #expect(hottest.first?["place"]?.string == "flash")
+        #expect(hottest.first?["byteCount"]?.unsigned == 64 << 10)
+        #expect(run("explain", "demo/a:chunk16").status == 0)
+        #expect(!run("heat", "demo/a", "--json").output.contains("hottest"))
+        for count in ["0", "257", "x"] {
+            #expect(run("heat", "demo/a", "--top", count).status == 64)
+        }
+    }
+
     @Test func `requests over the socket are checked like those of the command line`() throws {
         let (service, server) = try serve()
         defer {

@@ -82,18 +82,32 @@ struct HeatCommand: ParsableCommand {
     var lines: Int = 8
     @Flag(help: "Without colours.")
     var mono = false
+    @Option(
+        help: ArgumentHelp(
+            "List the hottest stretches too, and those on the wrong tier: so many, 1 to 256.",
+            valueName: "count"
+        )
+    )
+    var top: Int?
     @OptionGroup var report: ReportOptions
     @OptionGroup var place: PlaceOptions
 
     func validate() throws {
         guard (1...256).contains(lines) else { throw ValidationError("--lines takes 1 to 256") }
+        let limit = HeatRanking.countLimit
+        guard top.map({ (1...limit).contains($0) }) ?? true else {
+            throw ValidationError("--top takes 1 to \(limit)")
+        }
     }
 
     func run() throws {
         let path = try VolumePath(volume)
         let request = ControlRequest(
             "heat",
-            ["volume": .text(path.volume.text), "lines": .count(lines)]
+            [
+                "volume": .text(path.volume.text), "lines": .count(lines),
+                "top": .count(orNull: top),
+            ]
         )
         let document = try PoolAccess(path.pool, place).read(request, isEssential: true)
         let console = Console.current
@@ -103,7 +117,10 @@ struct HeatCommand: ParsableCommand {
             width: console.width,
             isModelled: document.isModelled
         )
-        report.show(document) { item in HeatMap(item).map { text.render($0) } ?? "" }
+        let ranking = HeatRankingText(width: console.width)
+        report.show(document) { item in
+            (HeatMap(item).map { text.render($0) } ?? "") + ranking.render(item)
+        }
     }
 }
 

@@ -134,6 +134,9 @@ extension PoolService {
             byteCount: entry.row.byteCount,
             lineCount: lineCount
         )
+        var ranking = request.arguments["top"]?.unsigned.map {
+            HeatRanking(countMax: Int(clamping: $0))
+        }
         var offset: UInt64 = 0
         while offset < map.byteCount {
             let before = offset
@@ -143,12 +146,19 @@ extension PoolService {
                 offset: offset,
                 byteCount: map.byteCount - offset
             ) {
+                let (place, level) = (Self.place(extent.state), extent.state.heatBucket)
                 map.add(
                     offset: offset,
                     byteCount: extent.byteCount,
-                    place: Self.place(extent.state),
-                    level: extent.state.heatBucket,
+                    place: place,
+                    level: level,
                     isPinned: extent.state.contains(.pinned)
+                )
+                ranking?.add(
+                    offset: offset,
+                    byteCount: extent.byteCount,
+                    place: place,
+                    level: level
                 )
                 offset += extent.byteCount
             }
@@ -156,7 +166,9 @@ extension PoolService {
                 throw .protocolViolation(fact: "a lane answered without an extent")
             }
         }
-        return map.json
+        ranking?.finish()
+        guard case .object(let fields) = map.json, let ranking else { return map.json }
+        return .object(fields + ranking.fields(of: map.volume))
     }
 
     private static func place(_ state: ExtentState) -> HeatMap.Place {

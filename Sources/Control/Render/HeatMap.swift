@@ -16,6 +16,16 @@ package struct HeatMap: Equatable, Sendable {
             case .both: "B"
             }
         }
+
+        /// As people and programs are told it.
+        package var name: String {
+            switch self {
+            case .hole: "hole"
+            case .flash: "flash"
+            case .disk: "disk"
+            case .both: "both"
+            }
+        }
     }
 
     package struct Cell: Equatable, Sendable {
@@ -57,7 +67,7 @@ package struct HeatMap: Equatable, Sendable {
     package let byteCount: UInt64
     package let cellByteCount: UInt64
     package private(set) var cells: [Cell]
-    /// Bytes at level 5 or above that lie on disk only, and at level 1 or below on flash.
+    /// Bytes on the wrong tier: `isHotOnDisk` and `isCoolOnFlash`.
     package private(set) var hotOnDiskByteCount: UInt64 = 0
     package private(set) var coolOnFlashByteCount: UInt64 = 0
 
@@ -81,6 +91,14 @@ package struct HeatMap: Equatable, Sendable {
         cells = [Cell](repeating: Cell(), count: count)
     }
 
+    /// At level 5 or above, and on disk only.
+    static func isHotOnDisk(_ place: Place, level: UInt8) -> Bool { place == .disk && level >= 5 }
+
+    /// At level 1 or below, and on flash.
+    static func isCoolOnFlash(_ place: Place, level: UInt8) -> Bool {
+        (place == .flash || place == .both) && level <= 1
+    }
+
     /// Notes that `range` bytes have this place and level of heat.
     package mutating func add(
         offset: UInt64,
@@ -90,8 +108,8 @@ package struct HeatMap: Equatable, Sendable {
         isPinned: Bool
     ) {
         let level = min(level, UInt8(Self.levelCount - 1))
-        if place == .disk && level >= 5 { hotOnDiskByteCount += byteCount }
-        if (place == .flash || place == .both) && level <= 1 { coolOnFlashByteCount += byteCount }
+        if Self.isHotOnDisk(place, level: level) { hotOnDiskByteCount += byteCount }
+        if Self.isCoolOnFlash(place, level: level) { coolOnFlashByteCount += byteCount }
         var start = offset
         let end = min(offset + byteCount, self.byteCount)
         while start < end {

@@ -63,17 +63,8 @@ package struct HeatMapText: Sendable {
                 + " P pinned to flash  . hole   (lines that are all hole are folded)\n"
             : " heat " + Self.heatColours.map { "\u{1B}[48;5;\($0)m  " }.joined() + "\u{1B}[0m   "
                 + HeatMap.Place.allCases.map {
-                    "\u{1B}[48;5;\(Self.colour(of: $0))m  \u{1B}[0m \(Self.name(of: $0))"
+                    "\u{1B}[48;5;\(Self.colour(of: $0))m  \u{1B}[0m \($0.name)"
                 }.joined(separator: "  ") + "  P pinned\n"
-    }
-
-    private static func name(of place: HeatMap.Place) -> String {
-        switch place {
-        case .hole: "hole"
-        case .flash: "flash"
-        case .disk: "disk"
-        case .both: "both"
-        }
     }
 
     private static func colour(of place: HeatMap.Place) -> Int {
