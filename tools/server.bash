@@ -9,10 +9,17 @@ isotherm=
 server_folder=
 server_log=
 
-# find_isotherm [BINARY]: uses this binary, or builds one.
+# find_isotherm [BINARY]: uses this binary, or builds one; installs what is missing for that, and the
+# clients that the scripts use.
 find_isotherm() {
+    local tools=${BASH_SOURCE[0]%/*}
     isotherm=${1:-}
-    [ -n "$isotherm" ] || isotherm=$("${BASH_SOURCE[0]%/*}/build")
+    if [ -n "$isotherm" ]; then
+        "$tools/install-packages" --clients
+    else
+        "$tools/install-packages" --test
+        isotherm=$("$tools/build")
+    fi
     [ -x "$isotherm" ] || fail "there is no program '$isotherm'"
     isotherm=$(realpath "$isotherm")
 }

@@ -134,11 +134,19 @@ def moves(counters: Counter) -> str:
                      for field, count in sorted(counters.items()) if field.endswith(MOVED))
 
 
+def install_packages(*options: str):
+    """Installs what is missing, as tools/install-packages takes it; says nothing when all is there."""
+    done = subprocess.run([Path(__file__).resolve().parent / "install-packages", *options], check=False)
+    if done.returncode:
+        raise SystemExit(done.returncode)
+
+
 def find_program(given: Path | None) -> Path:
-    """The program to check: the one that was named, or the release build."""
+    """The program to check: the one that was named, or the release build, with what building needs."""
     if given is None:
+        install_packages()
         build = Path(__file__).resolve().parent / "build"
-        given = Path(subprocess.run([build], check=True, capture_output=True, text=True).stdout.strip())
+        given = Path(subprocess.run([build], check=True, stdout=subprocess.PIPE, text=True).stdout.strip())
     if not os.access(given, os.X_OK):
         print(f"{Path(sys.argv[0]).name}: error: there is no program '{given}'", file=sys.stderr)
         raise SystemExit(1)
