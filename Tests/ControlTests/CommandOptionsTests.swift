@@ -8,7 +8,7 @@ import Testing
     private static let table: Set<String> = ["--json", "-H", "-S", "-o", "-p", "-s"]
     private static let offers: [(verb: String, options: Set<String>)] = [
         ("status", ["--check", "--dir", "--json"]), ("pool status", ["--dir", "--json"]),
-        ("heat", ["--cell", "--dir", "--json", "--lines", "--mono", "--top"]),
+        ("heat", ["--cell", "--dir", "--json", "--layout", "--lines", "--mono", "--top"]),
         ("explain", ["--dir", "--json"]), ("check", ["--dir", "--json"]),
         ("inspect", ["--json"]), ("pool list", table), ("volume list", table.union(["--dir"])),
         ("pool scrub status", table.union(["--dir"])),

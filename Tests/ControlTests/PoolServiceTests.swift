@@ -134,6 +134,11 @@ import Testing
         #expect(hottest.first?["byteCount"]?.unsigned == 64 << 10)
         #expect(run("explain", "demo/a:chunk16").status == 0)
         #expect(!run("heat", "demo/a", "--json").output.contains("hottest"))
+        let square = run("heat", "demo/a", "--layout", "hilbert")
+        #expect(square.status == 0 && square.output.contains("hilbert, cell 64 KiB"))
+        #expect(run("heat", "demo/a", "--layout", "hilbert", "--lines", "17").status == 64)
+        #expect(run("heat", "demo/a", "--layout", "time").status == 64)
+        #expect(run("heat", "demo/a", "--lines", "257").status == 64)
         for count in ["0", "257", "x"] {
             #expect(run("heat", "demo/a", "--top", count).status == 64)
         }

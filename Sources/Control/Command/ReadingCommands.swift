@@ -78,8 +78,10 @@ struct HeatCommand: ParsableCommand {
     var volume: String
     @Option(help: "What a cell shows of its chunks: mean or max.")
     var cell: HeatMapText.Measure = .mean
-    @Option(help: "Lines of 64 cells at most, 1 to 256.")
-    var lines: Int = 8
+    @Option(help: "How cells follow one another: linear or hilbert, a square.")
+    var layout: HeatMapText.Layout = .linear
+    @Option(help: "Lines of 64 cells at most: 1 to 256, 8 unless told; of a square 1 to 16.")
+    var lines: Int?
     @Flag(help: "Without colours.")
     var mono = false
     @Option(
@@ -92,8 +94,16 @@ struct HeatCommand: ParsableCommand {
     @OptionGroup var report: ReportOptions
     @OptionGroup var place: PlaceOptions
 
+    private var lineCountMax: Int {
+        layout == .linear ? HeatMap.lineCountMax : HeatMapText.hilbertLineCountMax
+    }
+
+    private var lineCount: Int { lines ?? (layout == .linear ? 8 : lineCountMax) }
+
     func validate() throws {
-        guard (1...256).contains(lines) else { throw ValidationError("--lines takes 1 to 256") }
+        guard (1...lineCountMax).contains(lineCount) else {
+            throw ValidationError("--lines takes 1 to \(lineCountMax) with --layout \(layout)")
+        }
         let limit = HeatRanking.countLimit
         guard top.map({ (1...limit).contains($0) }) ?? true else {
             throw ValidationError("--top takes 1 to \(limit)")
@@ -105,7 +115,7 @@ struct HeatCommand: ParsableCommand {
         let request = ControlRequest(
             "heat",
             [
-                "volume": .text(path.volume.text), "lines": .count(lines),
+                "volume": .text(path.volume.text), "lines": .count(lineCount),
                 "top": .count(orNull: top),
             ]
         )
@@ -115,7 +125,8 @@ struct HeatCommand: ParsableCommand {
             style: console.hasColour && !mono ? .colour : .mono,
             measure: cell,
             width: console.width,
-            isModelled: document.isModelled
+            isModelled: document.isModelled,
+            layout: layout
         )
         let ranking = HeatRankingText(width: console.width)
         report.show(document) { item in
@@ -125,6 +136,7 @@ struct HeatCommand: ParsableCommand {
 }
 
 extension HeatMapText.Measure: ExpressibleByArgument {}
+extension HeatMapText.Layout: ExpressibleByArgument {}
 
 /// `isotherm explain POOL/VOLUME@+OFFSET`.
 struct ExplainCommand: ParsableCommand {

@@ -60,8 +60,9 @@ package struct HeatMap: Equatable, Sendable {
     /// Levels of heat, from 0 (never touched lately) to 7.
     package static var levelCount: Int { 8 }
     package static var cellsPerLine: Int { 64 }
+    package static var lineCountMax: Int { 256 }
     /// The most cells that a map may have: bounds what a client can ask for.
-    package static var cellCountMax: Int { 64 * 256 }
+    package static var cellCountMax: Int { cellsPerLine * lineCountMax }
 
     package let volume: String
     package let byteCount: UInt64
@@ -73,7 +74,7 @@ package struct HeatMap: Equatable, Sendable {
 
     /// A map of at most `lineCount` lines; cells are whole chunks.
     package init(volume: String, byteCount: UInt64, lineCount: Int) {
-        let wanted = UInt64(max(1, min(lineCount, 256)) * Self.cellsPerLine)
+        let wanted = UInt64(max(1, min(lineCount, Self.lineCountMax)) * Self.cellsPerLine)
         let chunk: UInt64 = 64 << 10
         let chunkCount = (byteCount + chunk - 1) / chunk
         self.init(

@@ -8,16 +8,29 @@ package struct HeatMapText: Sendable {
         case mean, max
     }
 
+    /// How cells follow one another: in lines, or along a Hilbert curve.
+    package enum Layout: String, Sendable, CaseIterable {
+        case linear, hilbert
+    }
+
     package var style: Style
     package var measure: Measure
     package var width: Int?
     package var isModelled: Bool
+    package var layout: Layout
 
-    package init(style: Style, measure: Measure, width: Int?, isModelled: Bool) {
+    package init(
+        style: Style,
+        measure: Measure,
+        width: Int?,
+        isModelled: Bool,
+        layout: Layout = .linear
+    ) {
         self.style = style
         self.measure = measure
         self.width = width
         self.isModelled = isModelled
+        self.layout = layout
     }
 
     private static var glyphs: [Character] { Array(" .:-=+*#%@") }
@@ -26,7 +39,11 @@ package struct HeatMapText: Sendable {
     private static var labelWidth: Int { 9 }
 
     package func render(_ map: HeatMap) -> String {
-        var text = header(map)
+        header(map) + (layout == .linear ? linear(map) : hilbert(map)) + legend
+    }
+
+    private func linear(_ map: HeatMap) -> String {
+        var text = ""
         let lineCount = (map.cells.count + HeatMap.cellsPerLine - 1) / HeatMap.cellsPerLine
         var line = 0
         while line < lineCount {
@@ -39,14 +56,14 @@ package struct HeatMapText: Sendable {
                 line += 1
             }
         }
-        return text + legend
+        return text
     }
 
     private func header(_ map: HeatMap) -> String {
         let mark = isModelled ? " (modelled)" : ""
         let facts =
-            "\(map.volume)\(mark) \(ByteCountText.short(map.byteCount)), "
-            + "linear, cell \(ByteCountText.short(map.cellByteCount)) (\(measure.rawValue)), "
+            "\(map.volume)\(mark) \(ByteCountText.short(map.byteCount)), \(layout.rawValue), "
+            + "cell \(ByteCountText.short(map.cellByteCount)) (\(measure.rawValue)), "
             + "half-life 1 h and 24 h"
         let misplaced =
             "misplaced: \(ByteCountText.short(map.hotOnDiskByteCount)) hot on disk, "
@@ -60,7 +77,8 @@ package struct HeatMapText: Sendable {
     private var legend: String {
         style == .mono
             ? " heat \" .:-=+*#%@\"   F flash  D disk  B home on disk and clean copy on flash\n"
-                + " P pinned to flash  . hole   (lines that are all hole are folded)\n"
+                + " P pinned to flash  . hole"
+                + (layout == .linear ? "   (lines that are all hole are folded)\n" : "\n")
             : " heat " + Self.heatColours.map { "\u{1B}[48;5;\($0)m  " }.joined() + "\u{1B}[0m   "
                 + HeatMap.Place.allCases.map {
                     "\u{1B}[48;5;\(Self.colour(of: $0))m  \u{1B}[0m \($0.name)"
@@ -123,22 +141,29 @@ package struct HeatMapText: Sendable {
 
     private func mono(_ map: HeatMap, line: Int) -> String {
         let cells = cells(map, line: line)
-        let heats = cells.map { cell in
-            Self.glyphs[Int((heat(of: cell) * Double(Self.glyphs.count - 1)).rounded())]
-        }
-        let places = cells.map { $0.pinnedByteCount > 0 ? "P" : $0.place.letter }
-        return label(offsetText(map, line: line)) + " |" + String(heats) + "|\n"
-            + label("") + " |" + String(places) + "|\n"
+        return label(offsetText(map, line: line)) + " |" + String(cells.map(glyph)) + "|\n"
+            + label("") + " |" + String(cells.map(letter)) + "|\n"
+    }
+
+    func glyph(_ cell: HeatMap.Cell) -> Character {
+        Self.glyphs[Int((heat(of: cell) * Double(Self.glyphs.count - 1)).rounded())]
+    }
+
+    func letter(_ cell: HeatMap.Cell) -> Character {
+        cell.pinnedByteCount > 0 ? "P" : cell.place.letter
+    }
+
+    /// `mark` in the colour of the cell's heat, on that of its place.
+    func coloured(_ cell: HeatMap.Cell, with mark: Character) -> String {
+        let level = Int((heat(of: cell) * Double(HeatMap.levelCount - 1)).rounded())
+        let below = Self.colour(of: cell.place)
+        return "\u{1B}[38;5;\(Self.heatColours[level]);48;5;\(below)m\(mark)"
     }
 
     private func coloured(_ map: HeatMap, line: Int) -> String {
         let cells = cells(map, line: line)
         var text = label(offsetText(map, line: line)) + " "
-        for cell in cells {
-            let level = Int((heat(of: cell) * Double(HeatMap.levelCount - 1)).rounded())
-            let below = Self.colour(of: cell.place)
-            text += "\u{1B}[38;5;\(Self.heatColours[level]);48;5;\(below)m▀"
-        }
+        for cell in cells { text += coloured(cell, with: "▀") }
         text += "\u{1B}[0m\n"
         if cells.contains(where: { $0.pinnedByteCount > 0 }) {
             let marks = cells.map { $0.pinnedByteCount > 0 ? Character("P") : " " }
