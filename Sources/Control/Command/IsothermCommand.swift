@@ -16,7 +16,8 @@ package struct IsothermCommand: ParsableCommand {
         version: "isotherm 0.1.0",
         subcommands: [
             PoolCommand.self, VolumeCommand.self, ServeCommand.self, StatusCommand.self,
-            HeatCommand.self, ExplainCommand.self, CheckCommand.self, InspectCommand.self,
+            HeatCommand.self, ExplainCommand.self, EventsCommand.self, CheckCommand.self,
+            InspectCommand.self,
         ]
     )
 

@@ -30,7 +30,7 @@ final class CatalogueView: ControlService {
 
     /// Whether the catalogue alone can answer.
     static func answers(_ request: ControlRequest) -> Bool {
-        ["pool.status", "volume.list"].contains(request.command)
+        ["pool.status", "volume.list", "events"].contains(request.command)
             || (request.command == "pool.scrub" && request.arguments["action"]?.string == "status")
     }
 
@@ -39,6 +39,7 @@ final class CatalogueView: ControlService {
         case "pool.status": return document("pool.status", [status]).json
         case "volume.list": return document("volume.list", volumes).json
         case "pool.scrub": return document("pool.scrub", scrubs).json
+        case "events": return document("events", try events(request)).json
         default: throw .unknownCommand(name: request.command)
         }
     }
@@ -68,6 +69,14 @@ final class CatalogueView: ControlService {
                 isModelled: isModelled
             ).json
         }
+    }
+
+    private func events(_ request: ControlRequest) throws(ControlError) -> [JSONValue] {
+        let count = try EventReport.count(of: request)
+        let kept = try ControlError.converting { () throws(CatalogueError) in
+            try catalogue.newestEvents(countMax: count)
+        }
+        return EventReport(pool: directory.name, kept: kept).items(countMax: count)
     }
 
     private var scrubs: [JSONValue] {

@@ -181,6 +181,7 @@ package final class PoolService: ControlService {
         case "volume.destroy": return try destroyVolume(request)
         case "check": return document("check", [try check(request)]).json
         case "pool.scrub": return document("pool.scrub", try scrub(request)).json
+        case "events": return document("events", try events(request)).json
         case "heat": return document("heat", [try heat(request)]).json
         case "explain": return document("explain", [try explain(request)]).json
         default: throw .unknownCommand(name: request.command)

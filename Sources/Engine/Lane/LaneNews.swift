@@ -50,6 +50,9 @@ extension Lane {
         events.append(row)
     }
 
+    /// Events that no checkpoint has handed to the catalogue yet, oldest first.
+    package var uncommittedEvents: [EventRow] { (checkpoint.image?.events ?? []) + events }
+
     package var hasNews: Bool { !news.rows.isEmpty }
 
     /// Events since the last call, for the log.
