@@ -27,6 +27,9 @@ package enum Mutant: String, CaseIterable, Sendable {
     case dirtyLeafEvicted
     case positionTakenAtCommit
     case replayWithoutChecksums
+    case replayAsksForTail
+    case refusedBlockIsZero
+    case tailNotRestored
     case replayStopsAtSegmentEnd
     case replayIgnoresLimit
     case replayForgetsTrims

@@ -140,7 +140,7 @@ struct SimulatedDeviceTests {
             case .oneMissing: #expect(kept == 3 && isOld.count { $0 } == 1)
             case .oneOnly: #expect(kept == 1 && isOld.count { $0 } == 3)
             case .prefix: #expect(isNew == isNew.sorted { $0 && !$1 })
-            case .subset, .shorn, .torn:
+            case .subset, .shorn, .torn, .unreadable, .neighbours:
                 for (block, content) in contents.enumerated() {
                     #expect(content.allSatisfy { $0 == 9 || $0 == UInt8(10 + block) })
                 }
@@ -166,6 +166,36 @@ struct SimulatedDeviceTests {
         let isOnly = mode == .zeroesOnly
         #expect(found[512..<1536].allSatisfy { $0 == (isOnly ? 0 : 9) })
         #expect((found[..<512] + found[1536...]).allSatisfy { $0 == (isOnly ? 9 : 8) })
+    }
+
+    @Test func `what a cut made unreadable stays so until it is written`() {
+        let bench = DeviceBench()
+        for block in 0..<16 { bench.write(9, to: block) }
+        bench.device.cutPower(.unreadable)
+        let unreadable = (0..<16).filter { bench.device.isUnreadable($0..<($0 + 1)) }
+        #expect(unreadable.count > 1 && unreadable.count < 16)
+        #expect(bench.device.isUnreadable(0..<16))
+        let target = bench.region(blocks: 1, of: 0)
+        let read = bench.submit(.read, block: unreadable[0], target)
+        #expect(bench.device.finish(read).result == .mediaError)
+        bench.write(10, to: unreadable[0])
+        #expect(!bench.device.isUnreadable(unreadable[0]..<(unreadable[0] + 1)))
+    }
+
+    @Test func `a cut may damage what lies beside a write, and nothing else`() {
+        var harmed: Set<Int> = []
+        for seed in 0..<64 {
+            let bench = DeviceBench(seed: UInt64(seed))
+            for block in 0..<4 { bench.write(9, to: block) }
+            bench.flush()
+            bench.write(10, to: 2)
+            bench.device.cutPower(.neighbours)
+            for block in [0, 1, 3] where !bench.bytes(of: block).allSatisfy({ $0 == 9 }) {
+                harmed.insert(block)
+            }
+            #expect(bench.bytes(of: 2).allSatisfy { $0 == 9 } || bench.bytes(of: 2)[0] == 10)
+        }
+        #expect(harmed == [1, 3])
     }
 
     @Test func `garbage damages some blocks and leaves some old and some new`() {

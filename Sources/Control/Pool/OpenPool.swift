@@ -152,12 +152,25 @@ final class OpenPool: Sendable {
         return recovered
     }
 
-    /// Writes the lanes' witnesses, one place after the other, each flushed before the next.
+    /// Writes the tails that recovery missed, and the lanes' witnesses, one place after the other,
+    /// each flushed before the next.
     private static func tellDevices(
         _ lanes: [Lane],
         _ files: [DeviceFile]
     ) throws(ControlError) {
         var refused: DeviceError?
+        for lane in lanes {
+            lane.writeMissingTails { device, block, region in
+                do throws(DeviceError) {
+                    try files[Int(device.rawValue)].write(
+                        from: region,
+                        at: block * UInt64(Geometry.blockByteCount)
+                    )
+                } catch {
+                    // The record's header is there, and says the same.
+                }
+            }
+        }
         for _ in 0..<Witness.placeCount {
             for lane in lanes {
                 lane.writeOpeningWitness { device, block, region in
@@ -371,9 +384,6 @@ enum RecoveryText {
         case .segmentOutside(let address):
             "the catalogue names segment \(address.index.rawValue) of device "
                 + "\(address.device.rawValue), which does not exist"
-        case .segmentUnreadable(let address):
-            "segment \(address.index.rawValue) of device \(address.device.rawValue) holds records "
-                + "of the log, and its first two blocks cannot be read"
         case .unknownLane(let lane):
             "the catalogue names lane \(lane.rawValue), which does not exist"
         case .rowImpossible(let table):

@@ -133,10 +133,14 @@ package final class Lane: @unchecked Sendable {
     /// when no more are written there.
     var refusedMoveCount: [2 of Int] = [0, 0]
     var movesRestUntil: [2 of Instant] = .init(repeating: Instant(nanoseconds: 0))
-    /// Segments that a device refused to read blocks of.
-    var unreadableSegments: [Int: UnreadableSegment] = [:]
-    /// When each device last gave what reclaim or a move wanted to read.
-    var devicesGaveAt: [Instant?]
+    /// Segments that a device refused to read something of, and when it last did.
+    var unreadableSegments: [Int: Instant] = [:]
+    var unreadBlocks: [UnreadBlock] = []
+    var asking = Asking()
+    /// What is asked for again.
+    let askArena: Arena
+    /// Chunks whose move has ended, or that are queued no more.
+    var endedMoveCount = 0
     var demotions: [MoveCandidate] = []
     var keeps: [MoveCandidate] = []
     var relocations: [MoveCandidate] = []
@@ -179,6 +183,8 @@ package final class Lane: @unchecked Sendable {
     var hasProgressed = false
     /// Recovery is at work: a segment that is empty now may be filled by the next record.
     var isReplaying = false
+    /// Tails of records that recovery found without one, and where they belong.
+    var missingTails: [(place: Location, tail: Arena)] = []
     /// Changes that have arrived, in all.
     var arrivals: UInt64 = 0
     /// Changes that are not wholly in the log yet, oldest first.
@@ -187,6 +193,9 @@ package final class Lane: @unchecked Sendable {
     var hasFoundNoSegment = false
     var hasReleasedSegment = false
     var isStarved = false
+    /// Hosts of this lane wait for a segment; and the log's next record when they began to.
+    var hostsWait = false
+    var waitedForRecord = RecordNumber(0)
     var wakesOthers = false
     /// Administrators ask for what is appended now: hosts leave segments to it.
     var usesReserve = false
@@ -233,13 +242,13 @@ package final class Lane: @unchecked Sendable {
             byteCount: 2 * Scrub.bufferBlockCount * Geometry.blockByteCount,
             isPopulated: false
         )
+        askArena = Arena(byteCount: Geometry.blockByteCount, isPopulated: false)
         witnessArena = Arena(
             byteCount: pool.devices.count * Geometry.blockByteCount,
             isPopulated: configuration.isPopulated
         )
         flashReclaim = Reclaim(tier: .flash)
         diskReclaim = Reclaim(tier: .disk)
-        devicesGaveAt = Array(repeating: nil, count: pool.devices.count)
         policy = HeatPolicy()
         ghosts = GhostList(capacity: configuration.ghostCount)
         for request in 0..<configuration.requestCount {
@@ -276,6 +285,7 @@ package final class Lane: @unchecked Sendable {
         runScrub()
         runRecount()
         runMoves()
+        askForUnread()
         retryStalled()
         runCheckpoint()
         closeHostRecordIfDue()
@@ -310,7 +320,7 @@ package final class Lane: @unchecked Sendable {
         let owner = Int(slot.ownerIndex)
         switch slot.owner {
         case .free: break
-        case .request, .merge, .moveRead, .scan: completePiece(slot, completion.result)
+        case .request, .merge, .moveRead, .scan, .ask: completePiece(slot, completion.result)
         case .record, .moveWrite: completeRecordWrite(slot, completion.result)
         case .moveVerify: completeMoveVerify(owner, isGood: isGood)
         case .scrub:

@@ -19,6 +19,8 @@ struct OperationSlot: BitwiseCopyable {
         case moveVerify
         /// Reading the headers of a reclaimed segment.
         case scan
+        /// Asking once more for what a move was refused.
+        case ask
         /// A read of the scrub; `owner` is the tier.
         case scrub
         /// A flash flush for hosts.
@@ -137,7 +139,7 @@ struct OperationTable {
         case .request: purpose = .hostRead
         case .merge: purpose = .mergeRead
         case .record: purpose = .hostRecord
-        case .moveRead: purpose = .moveRead
+        case .moveRead, .ask: purpose = .moveRead
         case .moveWrite: purpose = .moveRecord
         case .moveVerify: purpose = .verifyRead
         case .scan: purpose = .scanRead

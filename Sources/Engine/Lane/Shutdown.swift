@@ -92,7 +92,8 @@ extension Lane {
     /// What rests after a device refused something, and may go on later.
     private func considerRests(_ consider: (Instant) -> Void) {
         for tier in 0..<2 where movesRestUntil[tier] > now { consider(movesRestUntil[tier]) }
-        guard !stalledWrites.isEmpty, !unreadableSegments.isEmpty else { return }
+        if let deadline = askDeadline { consider(deadline) }
+        guard !unreadableSegments.isEmpty, isShort(.flash) || isShort(.disk) else { return }
         if let deadline = unreadableDeadline { consider(deadline) }
     }
 

@@ -26,6 +26,11 @@ extension Lane {
 
     /// Ends a turn: compares what it found with what the one before did.
     func noteStarvation() {
+        noteWaitingHosts()
+        defer {
+            hasFoundNoSegment = false
+            hasReleasedSegment = false
+        }
         guard pool.laneCount > 1 else { return }
         if hasFoundNoSegment != isStarved {
             isStarved = hasFoundNoSegment
@@ -36,8 +41,6 @@ extension Lane {
                 hasProgressed = true
             }
         }
-        hasFoundNoSegment = false
         if hasReleasedSegment && pool.hasStarvedLanes { wakesOthers = true }
-        hasReleasedSegment = false
     }
 }

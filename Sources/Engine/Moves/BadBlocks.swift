@@ -6,9 +6,8 @@ extension Lane {
     /// Poisons that wait for their leaves; more are found again by the next move of their chunk.
     static var poisonMax: Int { 4096 }
 
-    /// Leaves bad blocks out of a move: damaged ones are poisoned where they are.  The only copy
-    /// that a device refused to read may be there again when the device is, so it is not given up;
-    /// a second copy is.
+    /// Leaves bad blocks out of a move: damaged ones are poisoned where they are.  Of what a device
+    /// refused to read a second copy is given up, and the only one is kept in mind.
     func dropBadItems(_ move: Int) {
         let record = configuration.hostRecordCount + move
         var dropped: [MoveItem] = []

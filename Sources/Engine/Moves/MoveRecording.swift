@@ -143,15 +143,15 @@ extension Lane {
             statistics.copiesGivenUp += 1
             return replace(slot, block, with: state)
         }
-        if item.isUnread {
-            noteUnread(item)
-            guard isTakenForLost(item.source) else { return }
+        if item.isTakenForLost {
             statistics.blocksTakenForLost += 1
+        } else if item.isUnread {
+            return noteUnread(item)
         }
         note(
             "block_poisoned",
             "volume \(volume) offset \(item.address * 4096)"
-                + (item.isUnread ? ": the device keeps refusing it, and segments are short" : "")
+                + (item.isTakenForLost ? ": the device keeps refusing it, and hosts wait" : "")
         )
         statistics.blocksPoisoned += 1
         state = BlockState(

@@ -46,7 +46,9 @@ struct MoveItem: BitwiseCopyable {
     var isVerified = false
     /// The device gave no bytes: nothing is known of the block.
     var isUnread = false
-    /// And it gives no others: it is gone.
+    /// It was refused again and again, and hosts wait for its segment.
+    var isTakenForLost = false
+    /// The device gives no other blocks either: it is gone.
     var isGone = false
     var volume: UInt32 = 0
     var address: UInt64 = 0

@@ -186,6 +186,7 @@ extension Lane {
         let bit = UInt32(1) << UInt32(chunk)
         guard leaves.entries[slot].movingChunks & bit != 0 else { return }
         leaves.entries[slot].movingChunks &= ~bit
+        endedMoveCount += 1
         if !Mutant.barrenSegmentsKept.isOn { barrenSegments.removeAll(keepingCapacity: true) }
         if leaves.entries[slot].movingChunks == 0 { movingLeafCount -= 1 }
     }
@@ -275,9 +276,7 @@ extension Lane {
     }
 
     func completeMoveRead(_ move: Int, _ slot: OperationSlot, _ result: OperationResult) {
-        if result == .done {
-            noteGiven(by: slot.location.device)
-        } else {
+        if result != .done {
             for index in Int(slot.firstBlock)..<Int(slot.firstBlock + slot.blockCount) {
                 moveItems[firstItem(move) + index].isBad = true
                 moveItems[firstItem(move) + index].isUnread = true

@@ -25,6 +25,8 @@ struct Reclaim {
     var hasGained = false
     /// The device refused to read a block of it: there may be more chunks than are known.
     var wasRefused = false
+    /// The lane's `endedMoveCount` when it was chosen.
+    var endedMoveCount = 0
 
     init(tier: DeviceRole) { self.tier = tier }
 
@@ -122,6 +124,7 @@ extension Lane {
         reclaim.decided = 0
         reclaim.hasGained = false
         reclaim.wasRefused = false
+        reclaim.endedMoveCount = endedMoveCount
         statistics.segmentsReclaimed += 1
         scan(&reclaim)
     }
@@ -222,9 +225,7 @@ extension Lane {
     /// A piece of a slice is here, or cannot be had.
     func completeScan(_ tier: Int, _ slot: OperationSlot, _ result: OperationResult) {
         let region = scanRegion(tier == 0 ? .flash : .disk)
-        if result == .done {
-            noteGiven(by: slot.location.device)
-        } else {
+        if result != .done {
             for index in Int(slot.firstBlock)..<Int(slot.firstBlock + slot.blockCount) {
                 region.block(index).zero()
             }
@@ -476,7 +477,11 @@ extension Lane {
         hasProgressed = true
         guard pool.segments[victim].use == .sealed else { return }
         if !reclaim.hasGained {
-            if reclaim.wasRefused { leaveAlone(victim) } else { barrenSegments.insert(victim) }
+            if reclaim.wasRefused {
+                leaveAlone(victim)
+            } else if reclaim.endedMoveCount == endedMoveCount {
+                barrenSegments.insert(victim)
+            }
         }
         // It goes to the end of the queue: by the time it comes up again its moves have ended.
         let tier = reclaim.tier == .flash ? 0 : 1

@@ -23,6 +23,10 @@ package final class Pool: Sendable {
     private let freeDisk = Atomic<Int>(0)
     /// Lanes that found no segment in their last turn.
     private let starvedLaneCount = Atomic<Int>(0)
+    /// Lanes whose hosts wait for a flash segment.
+    private let waitingLaneCount = Atomic<Int>(0)
+    /// Flash segments that were taken while others were left to reclaim.
+    private let takenByHosts = Atomic<Int>(0)
     /// Lanes that stop and whose hosts wait for nothing any more.
     private let quietLaneCount = Atomic<Int>(0)
     /// The device that refused a write last; -1 for none.
@@ -196,6 +200,7 @@ package final class Pool: Sendable {
                 guard lists.freeFlash.count > reserve else { return nil }
                 slot = lists.freeFlash.remove(at: preferred(lists.freeFlash))
                 freeFlash.store(lists.freeFlash.count, ordering: .relaxed)
+                if reserve > 0 { takenByHosts.wrappingAdd(1, ordering: .relaxed) }
             } else {
                 guard lists.freeDisk.count > reserve else { return nil }
                 slot = lists.freeDisk.remove(at: preferred(lists.freeDisk))
@@ -266,6 +271,16 @@ package final class Pool: Sendable {
     }
 
     var hasStarvedLanes: Bool { starvedLaneCount.load(ordering: .relaxed) > 0 }
+
+    func noteWaitingHosts(_ areWaiting: Bool) {
+        waitingLaneCount.wrappingAdd(areWaiting ? 1 : -1, ordering: .relaxed)
+    }
+
+    /// Whether hosts of any lane wait for a flash segment.
+    var hasWaitingHosts: Bool { waitingLaneCount.load(ordering: .relaxed) > 0 }
+
+    /// Flash segments that were taken by who leaves some to reclaim, in all.
+    var hostSegmentCount: Int { takenByHosts.load(ordering: .relaxed) }
 
     /// To be called once by each lane that stops.
     func noteQuiet() { quietLaneCount.wrappingAdd(1, ordering: .relaxed) }

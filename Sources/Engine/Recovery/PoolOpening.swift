@@ -1,5 +1,6 @@
 package import Catalogue
 internal import Format
+package import IO
 package import Units
 
 /// What a pool is opened from.
@@ -63,7 +64,7 @@ package struct PoolOpening {
             lanes.append(makeLane(LaneIndex(UInt16(index)), pool, now))
         }
         var report = RecoveryReport()
-        let found = try findSegments(pool, lanes, source, &report)
+        let (found, claims) = findSegments(pool, lanes, source, &report)
         for lane in lanes {
             let position = contents.positions.first { $0.lane == lane.index }
             lane.isReplaying = true
@@ -72,7 +73,8 @@ package struct PoolOpening {
                 position: position,
                 logEnd: contents.logEnds.first { $0.lane == lane.index },
                 openedBy: contents.incarnation,
-                segments: found
+                segments: found,
+                claims: claims
             )
             try replay.run(from: source, &report)
             lane.finishRecovery()
@@ -123,13 +125,13 @@ package struct PoolOpening {
     }
 
     /// Finds the flash segments that the catalogue does not know and in which logs may have gone
-    /// on after the last checkpoint.
+    /// on after the last checkpoint; and what is said of the log in those that cannot be told.
     private func findSegments(
         _ pool: Pool,
         _ lanes: [Lane],
         _ source: some RecoverySource,
         _ report: inout RecoveryReport
-    ) throws(RecoveryError) -> [SegmentHeader] {
+    ) -> (headers: [SegmentHeader], claims: [DurabilityClaim]) {
         let search = SegmentSearch(
             pool: identifier,
             devices: devices,
@@ -139,6 +141,7 @@ package struct PoolOpening {
             }
         )
         var found: [SegmentHeader] = []
+        var claims: [DurabilityClaim] = []
         for device in devices where device.role == .flash {
             for index in 0..<device.segmentCount {
                 let address = SegmentAddress(
@@ -150,12 +153,13 @@ package struct PoolOpening {
                 case .segment(let header):
                     if header.stream == .host { found.append(header) }
                 case .nothing: break
-                case .refused: report.segmentsRefused.append(address)
-                case .unreadable: throw .segmentUnreadable(address)
+                case .refused(let claim):
+                    report.segmentsRefused.append(address)
+                    if let claim { claims.append(claim) }
                 }
             }
         }
-        return found
+        return (found, claims)
     }
 
     /// Tells people of damage that cost nothing.
@@ -188,6 +192,15 @@ extension Lane {
         let sinceEpoch = UInt64(max(0, seconds - 1_577_836_800)) &* 1_000_000_000
         let start = now.nanoseconds / configuration.heatTick
         return UInt32(truncatingIfNeeded: sinceEpoch / configuration.heatTick &- start)
+    }
+
+    /// Gives the tails of records that recovery found without one; to be called before the lane
+    /// runs, and before the writes of `writeOpeningWitness`, whose flush covers them.
+    ///
+    /// - Parameter write: what a device refuses stays as it is.
+    package func writeMissingTails(_ write: (DeviceIndex, _ block: UInt64, BufferRegion) -> Void) {
+        for (place, tail) in missingTails { write(place.device, place.block, tail.region) }
+        missingTails = []
     }
 
     /// Where recovery found the lane's log to end.  To be asked for before the lane runs.

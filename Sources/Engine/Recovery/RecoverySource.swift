@@ -15,9 +15,6 @@ package protocol RecoverySource {
 package enum RecoveryError: Error, Equatable, Sendable {
     /// The catalogue names a place that no device has.
     case segmentOutside(SegmentAddress)
-    /// The device gives neither the header nor the first record of a flash segment in which a log
-    /// went on.
-    case segmentUnreadable(SegmentAddress)
     case unknownLane(LaneIndex)
     /// A row of the catalogue has a value that no checkpoint writes, or is there twice.
     case rowImpossible(table: StaticName)
@@ -44,7 +41,7 @@ package struct RecoveryReport: Sendable, Equatable {
     package var segmentsScanned = 0
     /// Segments whose header is damaged and whose first record served instead.
     package var segmentsFromRecord: [SegmentAddress] = []
-    /// Segments whose header the device does not give, and in which nothing durable lies.
+    /// Segments whose header the device does not give, and in which nothing durable seems to lie.
     package var segmentsRefused: [SegmentAddress] = []
     /// Records whose header was damaged and whose tail served instead.
     package var recordsFromTail = 0

@@ -24,6 +24,8 @@ struct Replay {
     private var durable: RecordNumber
     private var previousChecksum: UInt32
     private let arena: Arena
+    /// Blocks of the segment in the arena that the device does not give.
+    private var refused: Set<Int> = []
 
     /// A segment, or the rest of one, in which the log goes on.
     private struct Part {
@@ -39,18 +41,22 @@ struct Replay {
     /// - Parameters:
     ///   - logEnd: where the log ended when the pool was opened last.
     ///   - openedBy: the incarnation that began then.
+    ///   - segments: in which the log may have gone on, of all lanes.
+    ///   - claims: what lies in segments of which nobody can tell more.
     init(
         lane: Lane,
         position: LanePosition?,
         logEnd: LogEnd?,
         openedBy: UInt32,
-        segments: [SegmentHeader]
+        segments: [SegmentHeader],
+        claims: [DurabilityClaim]
     ) {
         self.lane = lane
         self.position = position
         expected = position?.nextRecord ?? RecordNumber(1)
         let before = max(expected, logEnd?.nextRecord ?? expected)
         durable = RecordNumber(before.rawValue - 1)
+        for claim in claims where claim.lane == lane.index { durable = max(durable, claim.through) }
         previousChecksum = position?.previousChecksum ?? 0
         let blocks = lane.pool.devices.filter { $0.role == .flash }.map(\.segmentBlockCount).max()
         arena = Arena(byteCount: (blocks ?? 1) * Geometry.blockByteCount, isPopulated: false)
@@ -113,7 +119,8 @@ struct Replay {
     }
 
     /// Reads a part's whole segment; false when the device refuses.
-    private func read(_ part: Part, from source: some RecoverySource) -> Bool {
+    private mutating func read(_ part: Part, from source: some RecoverySource) -> Bool {
+        refused.removeAll()
         let device = lane.pool.devices[Int(part.address.device.rawValue)]
         let region = arena.region[0..<(device.segmentBlockCount * Geometry.blockByteCount)]
         let first = device.firstBlock(of: part.address.index)
@@ -122,6 +129,7 @@ struct Replay {
         for index in 0..<device.segmentBlockCount
         where !isRead(device.index, first + UInt64(index), region.block(index), from: source) {
             region.block(index).zero()
+            refused.insert(index)
         }
         return true
     }
@@ -186,6 +194,7 @@ struct Replay {
                 return
             }
             adopt(part)
+            noteTail(of: header, at: offset, part)
             try apply(header, table, at: offset, part, from: source, &report)
             previousChecksum = checksum(of: header, table, part)
             expected = expected.next
@@ -217,7 +226,9 @@ struct Replay {
     }
 
     /// Whether a record can be believed: what was durable is, damage to its blocks is found when
-    /// they are read; what may be torn must have every block, and its tail.
+    /// they are read; what may be torn must have every block of data.  Its tail says nothing that
+    /// its header does not: a cut that damages the block beside what was being written may have
+    /// taken the tail of a record that had been flushed.  It is written again (`noteTail`).
     private func isWhole(
         _ header: RecordHeader,
         _ table: Int,
@@ -228,7 +239,7 @@ struct Replay {
         let data = Int(header.dataBlockCount)
         guard offset + data + RecordHeader.overheadBlockCount <= end else { return false }
         let isDurable = expected <= durable
-        if !isDurable && !Mutant.replayWithoutChecksums.isOn {
+        if !isDurable && Mutant.replayAsksForTail.isOn {
             guard let tail = self.header(at: offset + 1 + data, of: part), tail.isTail,
                 tail.number == header.number
             else { return false }
@@ -239,6 +250,24 @@ struct Replay {
             firstData: offset + 1,
             checksData: !isDurable && !Mutant.replayWithoutChecksums.isOn
         )
+    }
+
+    /// Notes a tail that is not there, so that it is written again: one bad sector more, in the
+    /// header, must not take away which blocks the record changed.
+    private func noteTail(of header: RecordHeader, at offset: Int, _ part: Part) {
+        let place = offset + 1 + Int(header.dataBlockCount)
+        guard !header.isTail, self.header(at: place, of: part)?.isTail != true,
+            !Mutant.tailNotRestored.isOn
+        else { return }
+        let restored = Arena(byteCount: Geometry.blockByteCount, isPopulated: false)
+        restored.region.copy(from: arena.region.block(offset))
+        var tail = header
+        tail.isTail = true
+        var bytes = restored.region.mutableBytes
+        tail.seal(into: &bytes, nonce: part.nonce)
+        let device = lane.pool.devices[Int(part.address.device.rawValue)]
+        let block = device.firstBlock(of: part.address.index) + UInt64(place)
+        lane.missingTails.append((Location(device: device.index, block: block), restored))
     }
 
     /// Whether the entries are such as a lane appends: they fill the table and own the record's
@@ -292,6 +321,8 @@ struct Replay {
         guard entry.kind == .data else { return true }
         let seed = Checksum.seed(of: entry.volume)
         for index in 0..<Int(entry.blockCount) {
+            // What is not given cannot be what a host wrote, be it zeros.
+            if refused.contains(block + index) && !Mutant.refusedBlockIsZero.isOn { return false }
             let start = Checksum.blockStart(
                 seed: seed,
                 address: entry.address + UInt64(index),

@@ -14,17 +14,24 @@ internal import Units
 //     is not        is whole         is what its first record says
 //     is not        is not           was never used, or its first write was torn
 //     is refused    is not           holds nothing durable
-//     is refused    is refused too   may hold anything: looked through for later records
+//     is refused    is refused too   holds nothing durable, if no later record in it says more
 
 /// What the first blocks of a segment say.
 enum SegmentFinding {
     case segment(SegmentHeader)
     /// It was never used, its first write was torn, or what used it was not this pool.
     case nothing
-    /// The device does not give its header, and nothing durable is in it.
-    case refused
-    /// The device gives neither its header nor its first record, and records of a log lie behind.
-    case unreadable
+    /// The device does not give its header.
+    ///
+    /// - Parameter claim: how far the log was durable by what later records of it say, if there are
+    ///   any.
+    case refused(claim: DurabilityClaim?)
+}
+
+/// How far a lane's log was durable when somebody wrote so.
+struct DurabilityClaim {
+    var lane: LaneIndex
+    var through: RecordNumber
 }
 
 /// Reads what segments say of themselves.
@@ -68,12 +75,12 @@ struct SegmentSearch {
         if Mutant.damagedHeaderHidesSegment.isOn { return .nothing }
         let isFirstRead = read(1, of: address, source, block)
         if !isRead && !isFirstRead {
-            return hasLaterRecords(address, source) ? .unreadable : .refused
+            return .refused(claim: claimOfLaterRecords(address, source))
         }
         guard isFirstRead, claim(block, at: address) != nil,
             let header = headerByFirstRecord(address, source)
         else {
-            return isRead ? .nothing : .refused
+            return isRead ? .nothing : .refused(claim: nil)
         }
         if header.segmentSequence > newestSequences[Int(header.lane.rawValue)] {
             report.segmentsFromRecord.append(address)
@@ -114,18 +121,45 @@ struct SegmentSearch {
         return claim
     }
 
-    /// Whether a segment without a readable header seems to hold records of a log that went on.
-    private func hasLaterRecords(
+    /// What records of a segment without a readable header say of the log, if it went on there.
+    /// Those count of which header and tail imply the same nonce.
+    private func claimOfLaterRecords(
         _ address: SegmentAddress,
         _ source: some RecoverySource
-    ) -> Bool {
+    ) -> DurabilityClaim? {
         let block = arena.region.block(0)
-        for index in 2..<devices[Int(address.device.rawValue)].segmentBlockCount
-        where read(index, of: address, source, block) {
-            guard let claim = claim(block, at: address) else { continue }
-            if claim.segmentSequence > newestSequences[Int(claim.lane.rawValue)] { return true }
+        let end = devices[Int(address.device.rawValue)].segmentBlockCount
+        var newest: DurabilityClaim?
+        for index in 2..<end where read(index, of: address, source, block) {
+            guard let claim = claim(block, at: address),
+                claim.segmentSequence > newestSequences[Int(claim.lane.rawValue)]
+            else { continue }
+            let nonce = RecordHeader.nonce(impliedBy: block.bytes)
+            guard let header = record(in: 0, nonce), !header.isTail,
+                Int(header.blockOffset) == index,
+                hasTail(header, at: index, nonce, of: address, source),
+                header.durableThrough > newest?.through ?? RecordNumber(0)
+            else { continue }
+            newest = DurabilityClaim(lane: header.lane, through: header.durableThrough)
         }
-        return false
+        return newest
+    }
+
+    /// Whether the tail of a record that begins at a block of a segment is there, and the same.
+    private func hasTail(
+        _ header: RecordHeader,
+        at index: Int,
+        _ nonce: UInt64,
+        of address: SegmentAddress,
+        _ source: some RecoverySource
+    ) -> Bool {
+        let place = index + 1 + Int(header.dataBlockCount)
+        guard place < devices[Int(address.device.rawValue)].segmentBlockCount,
+            read(place, of: address, source, arena.region.block(1)),
+            var tail = record(in: 1, nonce), tail.isTail
+        else { return false }
+        tail.isTail = false
+        return tail == header
     }
 
     /// The segment's header as its first record tells it, whose header block was just read; nil
@@ -139,14 +173,9 @@ struct SegmentSearch {
             record.poolIdentifier == pool
         else { return nil }
         let device = devices[Int(address.device.rawValue)]
-        let tailBlock = 2 + Int(record.dataBlockCount)
         guard (record.stream == .cold) == (device.role == .disk),
-            tailBlock < device.segmentBlockCount,
-            read(tailBlock, of: address, source, arena.region.block(1)),
-            var tail = self.record(in: 1, nonce), tail.isTail
+            hasTail(record, at: 1, nonce, of: address, source)
         else { return nil }
-        tail.isTail = false
-        guard tail == record else { return nil }
         return SegmentHeader(
             poolIdentifier: pool,
             deviceIdentifier: deviceIdentifiers[Int(address.device.rawValue)],

@@ -74,6 +74,7 @@ extension Lane {
             let buffer = recordBuffer(configuration.hostRecordCount + owner)
             return buffer[(2 * Geometry.blockByteCount)..<buffer.byteCount]
         case .scan: return scanRegion(owner == 0 ? .flash : .disk)
+        case .ask: return askArena.region
         default: invariantFailed("what is read has a target", file: #fileID, line: #line)
         }
     }
@@ -105,6 +106,7 @@ extension Lane {
             if isLast { moves[owner].operationCount -= 1 }
             completeMoveRead(owner, slot, result)
         case .scan: completeScan(owner, slot, result)
+        case .ask: completeAsk(result)
         default: invariantFailed("a read has an owner", file: #fileID, line: #line)
         }
     }

@@ -22,13 +22,17 @@ package enum CrashMode: Sendable, Hashable, CustomStringConvertible {
     case zeroesMissing
     /// Only sectors of zeros are new.
     case zeroesOnly
+    /// Some blocks cannot be read until they are written again.
+    case unreadable
+    /// Blocks are new or old, and beside what was being written durable ones are damaged.
+    case neighbours
     case processKill
 
     package static var powerCuts: [CrashMode] {
         [
             .dropAll, .keepAll, .subset(permille: 100), .subset(permille: 500),
             .subset(permille: 900), .prefix, .oneMissing, .oneOnly, .garbage, .shorn, .torn,
-            .zeroesMissing, .zeroesOnly,
+            .zeroesMissing, .zeroesOnly, .unreadable, .neighbours,
         ]
     }
 
@@ -49,6 +53,8 @@ package enum CrashMode: Sendable, Hashable, CustomStringConvertible {
         case .torn: "torn"
         case .zeroesMissing: "zeroes-missing"
         case .zeroesOnly: "zeroes-only"
+        case .unreadable: "unreadable"
+        case .neighbours: "neighbours"
         case .processKill: "process-kill"
         }
     }
@@ -62,6 +68,8 @@ enum BlockFate: Equatable {
     case zeroes(isNew: Bool)
     /// Sectors are new, old or neither.
     case damaged
+    /// The block cannot be read.
+    case unreadable
 
     static var new: BlockFate { .sectors(0xFF) }
     static var old: BlockFate { .sectors(0) }
@@ -91,6 +99,9 @@ struct CrashFates {
         if case .subset(let permille) = mode { keepsWrite = random.chance(permille: permille) }
         tearsWrite = random.isOne(in: 3)
     }
+
+    /// Whether the write that was begun harms what lies beside it.
+    var harmsNeighbours: Bool { mode == .neighbours && tearsWrite }
 
     /// The fate of block `block` of `blockCount` of write `write`.
     func fate(
@@ -130,6 +141,13 @@ struct CrashFates {
             return .sectors(UInt8(truncatingIfNeeded: random.next()))
         case .zeroesMissing: return .zeroes(isNew: false)
         case .zeroesOnly: return .zeroes(isNew: true)
+        case .unreadable:
+            switch random.below(3) {
+            case 0: return .new
+            case 1: return .old
+            default: return .unreadable
+            }
+        case .neighbours: return random.isOne(in: 2) ? .new : .old
         }
     }
 }

@@ -22,8 +22,25 @@ extension SimulatedDevice {
                 leave(fate, of: cell, at: write.firstBlock + position)
                 newest[write.firstBlock + position] = 0
             }
+            if fates.harmsNeighbours { harmNeighbour(of: write, pending) }
             cells.release(write.cells)
         }
+    }
+
+    /// Damages a durable block right before or behind a write that the cut has met.
+    private func harmNeighbour(of write: VolatileWrite, _ pending: [VolatileWrite]) {
+        let end = write.firstBlock + write.cells.count
+        let block = random.isOne(in: 2) ? write.firstBlock - 1 : end
+        guard !write.cells.isEmpty, block >= 0, block < blockCount,
+            faults.map({ !$0.hasDamage(besides: block) }) ?? true,
+            !pending.contains(where: {
+                $0.firstBlock <= block && block < $0.firstBlock + $0.cells.count
+            })
+        else { return }
+        journal.trace("the cut damages block \(block) of device \(index.rawValue)")
+        DeviceFaults.damage(image.block(block), random: &random)
+        faults?.markHarmed(block)
+        journal.met(.neighbourDamaged)
     }
 
     /// Kills the engine's process: what the device completed it keeps, still volatile, in order;
@@ -67,6 +84,9 @@ extension SimulatedDevice {
         case .zeroes(isNew: true): keep(zeroSectors(of: source), of: source, at: block)
         case .zeroes(isNew: false): keep(~zeroSectors(of: source), of: source, at: block)
         case .damaged: damage(block, with: source)
+        case .unreadable:
+            journal.trace("the cut makes block \(block) of device \(index.rawValue) unreadable")
+            unreadable.insert(block)
         }
     }
 

@@ -39,7 +39,9 @@ package final class SimulatedDevice {
     let image: DurableImage
     let cells: CellStore
     var random: SimulationRandom
-    private let journal: Journal
+    let journal: Journal
+    /// Blocks that a power cut made unreadable, until they are written.
+    var unreadable: Set<Int> = []
     /// What goes wrong; nil in a seed without faults.
     var faults: DeviceFaults?
 
@@ -189,7 +191,10 @@ package final class SimulatedDevice {
                 readers[block] -= 1
                 read(block, into: operation.region.block(position), since: held.submitted)
             }
-            if let faults {
+            if isUnreadable(blocks) {
+                operation.region.fill(with: 0xEE)
+                result = .mediaError
+            } else if let faults {
                 result = faults.endRead(
                     held.fault,
                     held.site,
@@ -231,7 +236,7 @@ package final class SimulatedDevice {
         for position in 0..<(region.byteCount / Geometry.blockByteCount) {
             invariant(newest[first + position] == 0, "formatting overwrites nothing volatile")
             image.write(region.block(position), to: first + position)
-            faults?.clear(first + position)
+            clear(first + position)
         }
     }
 
@@ -288,8 +293,19 @@ package final class SimulatedDevice {
                 )
             }
             isClaimed[block] = true
-            faults?.clear(block)
+            clear(block)
         }
+    }
+
+    /// A write of the block was taken: what lasted until then has ended.
+    private func clear(_ block: Int) {
+        faults?.clear(block)
+        if !unreadable.isEmpty { unreadable.remove(block) }
+    }
+
+    /// Whether a read of these blocks is refused, each time.
+    package func isUnreadable(_ blocks: Range<Int>) -> Bool {
+        !unreadable.isEmpty && blocks.contains { unreadable.contains($0) }
     }
 
     private func cellsHolding(_ region: BufferRegion) -> [UInt32] {

@@ -35,6 +35,8 @@ final class DeviceFaults {
     /// Lost by a flush that failed: what is there now is older than what the engine knows of, until
     /// it starts anew and knows no better.
     private var lost: Set<Int> = []
+    /// Of those, blocks that a power cut damaged, as they lay beside what was being written.
+    private var harmed: Set<Int> = []
     /// Flushes that failed since the engine was started.
     private(set) var failedFlushCount = 0
     /// Writes that were refused, lost or misdirected since then.
@@ -73,9 +75,33 @@ final class DeviceFaults {
 
     func markLatent(_ block: Int) { mark(block, in: &latent) }
     func markWrong(_ block: Int) { mark(block, in: &wrong) }
+    func markHarmed(_ block: Int) {
+        harmed.insert(block)
+        markWrong(block)
+    }
     func markLost(_ block: Int) {
         hasLost = true
         mark(block, in: &lost)
+    }
+
+    /// Whether the segment of a block has another block that is damaged.  Header and tail of a
+    /// record, or of a segment its header and its first record, stand in for each other, and so
+    /// only one is damaged.
+    func hasDamage(besides block: Int) -> Bool {
+        let segment = segment(of: block)
+        return latent.contains { self.segment(of: $0) == segment }
+            || wrong.contains { self.segment(of: $0) == segment }
+    }
+
+    /// Whether a power cut has damaged a block of a block's segment.
+    func isHarmed(besides block: Int) -> Bool {
+        let segment = segment(of: block)
+        return harmed.contains { self.segment(of: $0) == segment }
+    }
+
+    private func segment(of block: Int) -> Int {
+        let first = Int(DeviceGeometry.firstSegmentBlock)
+        return block < first ? -1 : (block - first) / geometry.segmentBlockCount
     }
 
     private func mark(_ block: Int, in marks: inout Set<Int>) {
@@ -88,6 +114,7 @@ final class DeviceFaults {
         guard !isClean else { return }
         latent.remove(block)
         wrong.remove(block)
+        harmed.remove(block)
         lost.remove(block)
     }
 

@@ -45,6 +45,7 @@ extension SimulatedDevice {
     /// Lets a durable block rot; false when it is not at rest.
     func rot(_ block: Int) -> Bool {
         guard let faults, isDurable(block), !isBusy(block) else { return false }
+        journal.trace("block \(block) of device \(index.rawValue) rots")
         DeviceFaults.damage(image.block(block), random: &faults.random)
         faults.markWrong(block)
         return true
@@ -53,6 +54,7 @@ extension SimulatedDevice {
     /// Makes a durable block unreadable until it is written; false when it is not at rest.
     func makeUnreadable(_ block: Int) -> Bool {
         guard let faults, isDurable(block), !isBusy(block) else { return false }
+        journal.trace("block \(block) of device \(index.rawValue) cannot be read any more")
         faults.markLatent(block)
         return true
     }

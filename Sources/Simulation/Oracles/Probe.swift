@@ -1,6 +1,8 @@
 /// Rare things that a run must have met, or it proves little.  Counted over all seeds.
 package enum Probe: Int, Sendable, CaseIterable {
     case crashWithVolatileWrites
+    case neighbourDamaged
+    case tailRestored
     case crashWithWritesInFlight
     case crashWithFlushInFlight
     case crashAfterFlushReply

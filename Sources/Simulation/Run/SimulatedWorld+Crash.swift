@@ -205,6 +205,7 @@ extension SimulatedWorld {
     private func tellDevices(isCut: Bool) {
         // How many places are written before the cut.
         let told = isCut ? crashes.below(Witness.placeCount + 1) : Witness.placeCount
+        if told > 0 || crashes.isOne(in: 2) { writeMissingTails() }
         for _ in 0..<told {
             for lane in lanes {
                 lane.writeOpeningWitness { device, block, region in
@@ -215,6 +216,15 @@ extension SimulatedWorld {
         }
         if !isCut || told == Witness.placeCount && crashes.isOne(in: 2) {
             catalogue.noteWitnessed()
+        }
+    }
+
+    private func writeMissingTails() {
+        for lane in lanes {
+            lane.writeMissingTails { device, block, region in
+                journal.met(.tailRestored)
+                devices[Int(device.rawValue)].writeNow(offset: block * 4096, from: region)
+            }
         }
     }
 
@@ -260,10 +270,9 @@ struct SimulatedSource: RecoverySource {
     let catalogue: SimulatedCatalogue
 
     func read(_ device: DeviceIndex, block: UInt64, into region: BufferRegion) -> Bool {
-        let first = Int(block)
-        if let faults = devices[Int(device.rawValue)].faults,
-            faults.refusesRecovery(first..<(first + region.byteCount / 4096))
-        {
+        let blocks = Int(block)..<(Int(block) + region.byteCount / 4096)
+        let one = devices[Int(device.rawValue)]
+        if one.isUnreadable(blocks) || one.faults?.refusesRecovery(blocks) ?? false {
             return false
         }
         devices[Int(device.rawValue)].readNow(offset: block * 4096, into: region)

@@ -94,6 +94,10 @@ extension SimulatedWorld {
                 header.segmentSequence == row.sequence
             else { continue }
             if atlas.faults[0].random.isOne(in: 3) {
+                // Its tail, or its segment's header, stands in for it.
+                guard !atlas.faults[device].isHarmed(besides: first + offset),
+                    !atlas.faults[device].isDamaged(first)
+                else { return }
                 _ = hit(devices[device], first + offset)
                 return
             }
@@ -124,6 +128,7 @@ extension SimulatedWorld {
         let candidates = isRare || logged.isEmpty ? free : logged
         guard !candidates.isEmpty else { return }
         let chosen = atlas.faults[0].random.pick(candidates)
+        guard !atlas.faults[chosen.device].hasDamage(besides: chosen.block) else { return }
         if hit(devices[chosen.device], chosen.block) {
             journal.trace("damage to the segment header in block \(chosen.block)")
         }

@@ -8,8 +8,9 @@ extension SimulatedWorld {
     /// Virtual time in which the second phase must get through each of its stages.
     private static var patienceNanoseconds: UInt64 { 600_000_000_000 }
     /// Rounds that it may take.  Lanes look at their work every 100 us while they wait, and one
-    /// slow flush of a disk takes ten seconds: more than 60,000 rounds.
-    private static var patienceRounds: Int { 400_000 }
+    /// slow flush of a disk takes ten seconds: more than 60,000 rounds.  What cannot be read is
+    /// given up after a minute of waiting.
+    private static var patienceRounds: Int { 2_000_000 }
 
     /// Runs the whole seed.
     package func run() {

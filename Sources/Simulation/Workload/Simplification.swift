@@ -65,7 +65,8 @@ package struct Simplification: Sendable {
         off("crashes-after-crashes", \.crashAgainPermille),
         Simplification("power-cuts") { $0.crashModes.removeAll(where: \.isPowerCut) },
         Simplification("damaging-cuts") {
-            $0.crashModes.removeAll { [.garbage, .shorn, .torn].contains($0) }
+            let damaging: [CrashMode] = [.garbage, .shorn, .torn, .unreadable, .neighbours]
+            $0.crashModes.removeAll { damaging.contains($0) }
         },
         Simplification("cuts-by-zeroes") {
             $0.crashModes.removeAll { [.zeroesMissing, .zeroesOnly].contains($0) }

@@ -1,0 +1,184 @@
+internal import Format
+internal import IO
+internal import Units
+
+/// The only copy of a block that its device refused to give to reclaim.
+struct UnreadBlock {
+    /// Where it is, and what the map says of it.
+    var item: MoveItem
+    /// Times that it was refused when it was asked for.
+    var refusalCount = 0
+    /// When it was asked for last.
+    var askedAt: Instant
+}
+
+/// The asking for unread blocks, one after the other.
+struct Asking {
+    enum Phase { case idle, companion, block }
+    var phase = Phase.idle
+    /// Of the block that is asked for.
+    var index = 0
+    /// The segment of which blocks may be taken for lost, and until when those of no other may.
+    var victim = -1
+    var victimUntil = Instant(nanoseconds: 0)
+    /// Since when hosts of the pool wait for a flash segment and none of them got one; nil when
+    /// none waits.
+    var stuckSince: Instant?
+    /// Segments that hosts had got by then.
+    var hostSegmentCount = 0
+}
+
+// The only copy of a block that a device refuses to read may be readable later, so it is left where
+// it is.  But it holds a whole segment, and in a full pool enough of them leave no room for any
+// write.  When that has come, and hosts have waited for a while, the blocks are asked for again:
+//
+//      first the segment's header, which shows that the device gives what lies there
+//      then the block, twice if it is refused
+//
+//      given      reclaim may take the segment again
+//      refused    for the third time, each a while after the other: it is taken for lost, and
+//                 poisoned as a damaged one is
+//
+// No more are given up than are needed: those of one segment, and of the next one only if hosts
+// still wait then.
+extension Lane {
+    /// Unread blocks that are kept in mind; more are met again.
+    private static var unreadBlockMax: Int { 4096 }
+    /// For so long hosts wait before unread blocks are asked for, and one is left alone then.
+    private static var askPause: UInt64 { 20_000_000_000 }
+    /// Refusals after which a block is taken for lost.
+    private static var refusalMax: Int { 3 }
+    /// Refusals that are so old count no more.
+    private static var refusalAgeMax: UInt64 { 300_000_000_000 }
+
+    /// Keeps in mind what reclaim did not get, and leaves its segment alone for a while.
+    func noteUnread(_ item: MoveItem) {
+        let volume = volumes[Int(item.volume)].identifier
+        note("block_unreadable", "volume \(volume) offset \(item.address * 4096): device error")
+        guard item.purpose != .promote else { return }
+        leaveAlone(pool.slot(of: item.source))
+        guard !item.isGone, unreadBlocks.count < Lane.unreadBlockMax,
+            !unreadBlocks.contains(where: { $0.item.source == item.source })
+        else { return }
+        unreadBlocks.append(UnreadBlock(item: item, askedAt: now))
+    }
+
+    /// Ends a turn: looks whether hosts of the pool wait in vain.
+    func noteWaitingHosts() {
+        let areThere = !stalledWrites.isEmpty || !waitingSteps.isEmpty
+        let goOn = hostsWait && waitedForRecord == host.nextNumber
+        let wait = areThere && (hasFoundNoSegment || goOn)
+        if wait { waitedForRecord = host.nextNumber }
+        if wait != hostsWait {
+            hostsWait = wait
+            pool.noteWaitingHosts(wait)
+            if wait { wakesOthers = true }
+        }
+        let count = pool.hostSegmentCount
+        guard pool.hasWaitingHosts, count == asking.hostSegmentCount else {
+            asking.stuckSince = nil
+            asking.hostSegmentCount = count
+            return
+        }
+        if asking.stuckSince == nil { asking.stuckSince = now }
+    }
+
+    /// When the next block is to be asked for; nil when none is.
+    var askDeadline: Instant? {
+        guard let since = asking.stuckSince, asking.phase == .idle,
+            let first = unreadBlocks.map(\.askedAt).min()
+        else { return nil }
+        return max(since, first).advanced(byNanoseconds: Lane.askPause)
+    }
+
+    /// Asks for the next block, if it is time.
+    func askForUnread() {
+        guard !isReadOnly, !shutdown.isBegun, let deadline = askDeadline, deadline <= now else {
+            return
+        }
+        unreadBlocks.removeAll { !isOurs(pool.slot(of: $0.item.source)) }
+        guard operations.spareCount > 0, let index = nextAsked() else { return }
+        asking.index = index
+        asking.phase = .companion
+        let segment = pool.slot(of: unreadBlocks[index].item.source)
+        let address = pool.address(of: segment)
+        let header = pool.geometry(of: segment).firstBlock(of: address.index)
+        ask(for: Location(device: address.device, block: header), in: segment)
+    }
+
+    private func isOurs(_ segment: Int) -> Bool {
+        let state = pool.segments[segment]
+        return state.lane == index && state.use == .sealed && state.liveBlockCount > 0
+    }
+
+    /// Of the blocks whose time has come, one in the segment that is emptied soonest.
+    private func nextAsked() -> Int? {
+        var best: Int?
+        var least = UInt32.max
+        for (index, block) in unreadBlocks.enumerated()
+        where block.askedAt.advanced(byNanoseconds: Lane.askPause) <= now {
+            let live = pool.segments[pool.slot(of: block.item.source)].liveBlockCount
+            guard live < least else { continue }
+            least = live
+            best = index
+        }
+        return best
+    }
+
+    private func ask(for place: Location, in segment: Int) {
+        beginReading(segment)
+        operations.submit(
+            .read,
+            at: (place.device, place.block),
+            blockCount: 1,
+            region: askArena.region,
+            for: OperationSlot(
+                owner: .ask,
+                ownerIndex: 0,
+                firstBlock: 0,
+                blockCount: 1,
+                segment: Int32(segment)
+            )
+        )
+    }
+
+    /// The device answered, for a refused block the second time.
+    func completeAsk(_ result: OperationResult) {
+        let index = asking.index
+        let item = unreadBlocks[index].item
+        if asking.phase == .companion && result == .done {
+            asking.phase = .block
+            return ask(for: item.source, in: pool.slot(of: item.source))
+        }
+        let isAnswer = asking.phase == .block && result != .deviceLost
+        asking.phase = .idle
+        hasProgressed = true
+        unreadBlocks[index].askedAt = now
+        guard isAnswer else { return }
+        if result == .done {
+            // What it gave, the next move looks at.
+            unreadBlocks.remove(at: index)
+            unreadableSegments[pool.slot(of: item.source)] = nil
+        } else {
+            countRefusal(index)
+        }
+    }
+
+    private func countRefusal(_ index: Int) {
+        let item = unreadBlocks[index].item
+        unreadBlocks[index].refusalCount += 1
+        let segment = pool.slot(of: item.source)
+        guard unreadBlocks[index].refusalCount >= Lane.refusalMax, asking.stuckSince != nil,
+            isShort(pool.geometry(of: segment).role), poisons.count < Lane.poisonMax
+        else { return }
+        if asking.victimUntil <= now {
+            asking.victim = segment
+            asking.victimUntil = now.advanced(byNanoseconds: Lane.askPause)
+        }
+        guard segment == asking.victim else { return }
+        unreadBlocks.remove(at: index)
+        var lost = item
+        lost.isTakenForLost = true
+        poisons.append(lost)
+    }
+}
