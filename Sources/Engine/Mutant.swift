@@ -29,7 +29,6 @@ package enum Mutant: String, CaseIterable, Sendable {
     case replayWithoutChecksums
     case replayAsksForTail
     case refusedBlockIsZero
-    case tailNotRestored
     case replayStopsAtSegmentEnd
     case replayIgnoresLimit
     case replayForgetsTrims

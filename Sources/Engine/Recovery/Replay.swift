@@ -256,9 +256,7 @@ struct Replay {
     /// header, must not take away which blocks the record changed.
     private func noteTail(of header: RecordHeader, at offset: Int, _ part: Part) {
         let place = offset + 1 + Int(header.dataBlockCount)
-        guard !header.isTail, self.header(at: place, of: part)?.isTail != true,
-            !Mutant.tailNotRestored.isOn
-        else { return }
+        guard !header.isTail, self.header(at: place, of: part)?.isTail != true else { return }
         let restored = Arena(byteCount: Geometry.blockByteCount, isPopulated: false)
         restored.region.copy(from: arena.region.block(offset))
         var tail = header
