@@ -185,14 +185,14 @@ import Units
     let volume = bench.createVolume()
     #expect(bench.write(volume, at: 0, pattern(1, count: 4096)) == .done)
     #expect(bench.flush(volume) == .done)
-    // A new life goes on in a new segment; the tail of its record does not land.
+    // A new life goes on in a new segment; the data of its record do not land.
     try bench.open()
     let first = try #require(bench.lane.volumeList.first).slot
     #expect(bench.write(first, at: 0, pattern(2, count: 4096)) == .done)
     let whole = bench.images[0]
     let written = bench.lane.host
-    // First its tail, then the header of its segment is not what it has to be.
-    for block in [Int(written.firstBlock) + written.cursor - 1, Int(written.firstBlock)] {
+    // First its data, then the header of its segment are not what they have to be.
+    for block in [Int(written.firstBlock) + written.cursor - 2, Int(written.firstBlock)] {
         let lost = (block * 4096)..<((block + 1) * 4096)
         for bytes in [ArraySlice([UInt8](repeating: 0, count: 4096)), whole[lost]] {
             bench.images[0].replaceSubrange(lost, with: bytes)
@@ -273,4 +273,29 @@ import Units
     }
     bench.lane.fence("a test")
     for leaf in 0..<32 { #expect(read(leaf) == pattern(leaf, count: 4096)) }
+}
+
+@Test func `a read-only lane reads what replay has left no room for`() throws {
+    let bench = try LaneBench()
+    let volume = bench.createVolume(byteCount: 128 << 20)
+    func write(_ volume: VolumeSlot, _ leaf: Int, _ seed: Int) {
+        let offset = UInt64(leaf * Geometry.leafByteCount)
+        #expect(bench.write(volume, at: offset, pattern(seed, count: 4096)) == .done)
+    }
+    for leaf in 0..<40 { write(volume, leaf, leaf) }
+    bench.lane.beginShutdown(context: bench.context())
+    #expect(bench.end() == .done)
+    try bench.open()
+    let changed = try #require(bench.lane.volumeList.first).slot
+    for leaf in 0..<32 { write(changed, leaf, 100 + leaf) }
+    // As many as were changed, and not one more.
+    bench.configuration.leafCount = 32
+    try bench.open()
+    #expect(bench.lane.leaves.dirtyCount == 32)
+    bench.lane.fence("a test")
+    let again = try #require(bench.lane.volumeList.first).slot
+    for leaf in 0..<40 {
+        let found = bench.read(again, at: UInt64(leaf * Geometry.leafByteCount), count: 4096)
+        #expect(found == pattern(leaf < 32 ? 100 + leaf : leaf, count: 4096))
+    }
 }

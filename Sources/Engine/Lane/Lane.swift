@@ -210,7 +210,7 @@ package final class Lane: @unchecked Sendable {
         self.pool = pool
         self.configuration = configuration
         random = LaneRandom(seed: randomSeed)
-        leaves = LeafMap(count: configuration.leafCount)
+        leaves = LeafMap(count: configuration.leafCount + 1)
         volumes = Slab(count: 16, repeating: VolumeState())
         let recordCount = configuration.hostRecordCount + configuration.moveCount
         recordArena = Arena(

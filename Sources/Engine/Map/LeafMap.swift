@@ -114,9 +114,10 @@ struct LeafMap {
     /// A slot that may be reused: free, or clean and idle since the hand last passed.  The caller
     /// saves its heat and removes the leaf first.  Nil when all are dirty or pinned.
     ///
-    /// - Parameter usesLast: the last slot may be given as well.
-    mutating func victim(usesLast: Bool) -> Int? {
-        let usedCount = usesLast ? count : count - 1
+    /// - Parameter reserve: the last slots, which are not given.
+    mutating func victim(leaving reserve: Int) -> Int? {
+        let usedCount = count - reserve
+        if hand >= usedCount { hand = 0 }
         for _ in 0..<(2 * usedCount) {
             let slot = hand
             hand = hand + 1 >= usedCount ? 0 : hand + 1

@@ -50,9 +50,14 @@ extension Lane {
         return .loading(slot)
     }
 
+    /// Slots that are left to others.  A lane that changes nothing any more cleans none, be it all
+    /// that replay had changed: to read what is not in memory it has one slot for itself.  Replay
+    /// may need one more than hosts did, as it loads leaves of volumes that are destroyed later.
+    private var leafReserve: Int { isReadOnly ? 0 : isReplaying ? 1 : 2 }
+
     /// A slot for a leaf, evicting a clean one; nil when none is clean.
     func takeLeafSlot(_ volume: Int, leaf: UInt64, as state: LeafMap.Entry.State) -> Int? {
-        guard let slot = leaves.victim(usesLast: isReplaying || isReadOnly) else { return nil }
+        guard let slot = leaves.victim(leaving: leafReserve) else { return nil }
         if leaves.entries[slot].state != .free {
             if leaves.entries[slot].isHeatDirty { saveHeat(ofLeafIn: slot) }
             leaves.remove(slot)
