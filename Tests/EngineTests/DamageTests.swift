@@ -149,6 +149,16 @@ import Units
         #expect(bench.settle().isEmpty)
         let start = try #require(segmentStarts(bench).last)
         bench.unreadable[0] = [start, start + 1]
+        // The first record's tail, and its data, prove what they say.
+        try bench.open()
+        #expect(bench.report.segmentsFromRecord.count == 1)
+        let again = try #require(bench.lane.volumeList.first).slot
+        for index in 0..<10 {
+            let found = bench.read(again, at: UInt64(index) << 18, count: 1 << 18)
+            #expect(found == pattern(index, count: 1 << 18))
+        }
+        let tail = try #require(recordBlocks(bench, from: start).dropFirst().first)
+        bench.unreadable[0].insert(tail)
         #expect {
             try bench.open()
         } throws: { error in

@@ -89,7 +89,7 @@ final class LaneBench: RecoverySource {
 
     /// The devices are told that the pool was opened, as whoever opens it does.
     private func tellDevices() {
-        lane.writeMissingTails { device, block, region in
+        lane.writeMissingBlocks { device, block, region in
             transfer(.write, device, Int(block) * 4096, region)
         }
         for _ in 0..<Witness.placeCount {

@@ -142,6 +142,7 @@ final class OpenPool: Sendable {
         let recovered = try converting(catalogue) { () throws(RecoveryError) in
             try opening.open(from: source, now: Clock.now())
         }
+        try writeMissingBlocks(recovered.lanes, files)
         try ControlError.converting { () throws(CatalogueError) in
             try catalogue.begin(incarnation: incarnation, logEnds: recovered.lanes.map(\.logEnd))
         }
@@ -152,25 +153,35 @@ final class OpenPool: Sendable {
         return recovered
     }
 
-    /// Writes the tails that recovery missed, and the lanes' witnesses, one place after the other,
-    /// each flushed before the next.
-    private static func tellDevices(
+    /// Writes headers and tails of records that recovery missed.
+    private static func writeMissingBlocks(
         _ lanes: [Lane],
         _ files: [DeviceFile]
     ) throws(ControlError) {
-        var refused: DeviceError?
+        var areAny = false
         for lane in lanes {
-            lane.writeMissingTails { device, block, region in
+            lane.writeMissingBlocks { device, block, region in
+                areAny = true
                 do throws(DeviceError) {
                     try files[Int(device.rawValue)].write(
                         from: region,
                         at: block * UInt64(Geometry.blockByteCount)
                     )
                 } catch {
-                    // The record's header is there, and says the same.
+                    // The other one is there, and says the same.
                 }
             }
         }
+        guard areAny else { return }
+        for file in files { try converting { () throws(DeviceError) in try file.flush() } }
+    }
+
+    /// Writes the lanes' witnesses, one place after the other, each flushed before the next.
+    private static func tellDevices(
+        _ lanes: [Lane],
+        _ files: [DeviceFile]
+    ) throws(ControlError) {
+        var refused: DeviceError?
         for _ in 0..<Witness.placeCount {
             for lane in lanes {
                 lane.writeOpeningWitness { device, block, region in

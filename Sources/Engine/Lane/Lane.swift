@@ -183,8 +183,8 @@ package final class Lane: @unchecked Sendable {
     var hasProgressed = false
     /// Recovery is at work: a segment that is empty now may be filled by the next record.
     var isReplaying = false
-    /// Tails of records that recovery found without one, and where they belong.
-    var missingTails: [(place: Location, tail: Arena)] = []
+    /// Headers and tails of records that recovery found without, and where they belong.
+    var missingBlocks: [(place: Location, block: Arena)] = []
     /// Changes that have arrived, in all.
     var arrivals: UInt64 = 0
     /// Changes that are not wholly in the log yet, oldest first.
@@ -285,7 +285,6 @@ package final class Lane: @unchecked Sendable {
         runScrub()
         runRecount()
         runMoves()
-        askForUnread()
         retryStalled()
         runCheckpoint()
         closeHostRecordIfDue()
@@ -293,6 +292,7 @@ package final class Lane: @unchecked Sendable {
         writeMarkIfDue()
         runShutdown()
         noteStarvation()
+        askForUnread()
     }
 
     package func nextOperation() -> Operation? { operations.next() }

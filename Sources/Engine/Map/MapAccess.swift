@@ -233,7 +233,7 @@ extension Lane {
             sealedSegments[tier].remove(at: place)
         }
         barrenSegments.remove(segment)
-        if !unreadableSegments.isEmpty { unreadableSegments[segment] = nil }
+        if !unreadableSegments.isEmpty || !unreadBlocks.isEmpty { forgetUnread(in: segment) }
     }
 
     @inline(__always)

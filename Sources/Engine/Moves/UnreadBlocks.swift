@@ -18,9 +18,8 @@ struct Asking {
     var phase = Phase.idle
     /// Of the block that is asked for.
     var index = 0
-    /// The segment of which blocks may be taken for lost, and until when those of no other may.
-    var victim = -1
-    var victimUntil = Instant(nanoseconds: 0)
+    /// The segment whose header shows that the device gives something.
+    var companion = -1
     /// Since when hosts of the pool wait for a flash segment and none of them got one; nil when
     /// none waits.
     var stuckSince: Instant?
@@ -32,15 +31,16 @@ struct Asking {
 // it is.  But it holds a whole segment, and in a full pool enough of them leave no room for any
 // write.  When that has come, and hosts have waited for a while, the blocks are asked for again:
 //
-//      first the segment's header, which shows that the device gives what lies there
+//      first the segment's header, or that of another segment if it is refused: it shows that the
+//      device gives something
 //      then the block, twice if it is refused
 //
 //      given      reclaim may take the segment again
 //      refused    for the third time, each a while after the other: it is taken for lost, and
 //                 poisoned as a damaged one is
 //
-// No more are given up than are needed: those of one segment, and of the next one only if hosts
-// still wait then.
+// No more are given up than are needed: those of one segment of the pool, and of the next one only
+// if hosts still wait then.
 extension Lane {
     /// Unread blocks that are kept in mind; more are met again.
     private static var unreadBlockMax: Int { 4096 }
@@ -75,17 +75,17 @@ extension Lane {
             if wait { wakesOthers = true }
         }
         let count = pool.hostSegmentCount
-        guard pool.hasWaitingHosts, count == asking.hostSegmentCount else {
+        if !pool.hasWaitingHosts {
             asking.stuckSince = nil
-            asking.hostSegmentCount = count
-            return
+        } else if asking.stuckSince == nil || count != asking.hostSegmentCount {
+            asking.stuckSince = now
         }
-        if asking.stuckSince == nil { asking.stuckSince = now }
+        asking.hostSegmentCount = count
     }
 
     /// When the next block is to be asked for; nil when none is.
     var askDeadline: Instant? {
-        guard let since = asking.stuckSince, asking.phase == .idle,
+        guard let since = asking.stuckSince, asking.phase == .idle, !shutdown.isQuiet,
             let first = unreadBlocks.map(\.askedAt).min()
         else { return nil }
         return max(since, first).advanced(byNanoseconds: Lane.askPause)
@@ -93,22 +93,34 @@ extension Lane {
 
     /// Asks for the next block, if it is time.
     func askForUnread() {
-        guard !isReadOnly, !shutdown.isBegun, let deadline = askDeadline, deadline <= now else {
-            return
-        }
-        unreadBlocks.removeAll { !isOurs(pool.slot(of: $0.item.source)) }
+        guard !isReadOnly, let deadline = askDeadline, deadline <= now else { return }
         guard operations.spareCount > 0, let index = nextAsked() else { return }
         asking.index = index
         asking.phase = .companion
-        let segment = pool.slot(of: unreadBlocks[index].item.source)
+        askForHeader(of: pool.slot(of: unreadBlocks[index].item.source))
+    }
+
+    private func askForHeader(of segment: Int) {
+        asking.companion = segment
         let address = pool.address(of: segment)
         let header = pool.geometry(of: segment).firstBlock(of: address.index)
         ask(for: Location(device: address.device, block: header), in: segment)
     }
 
-    private func isOurs(_ segment: Int) -> Bool {
-        let state = pool.segments[segment]
-        return state.lane == index && state.use == .sealed && state.liveBlockCount > 0
+    /// Another sealed segment on a segment's device; nil when there is none.
+    private func neighbour(of segment: Int) -> Int? {
+        let device = pool.address(of: segment).device
+        return (sealedSegments[0] + sealedSegments[1]).first {
+            $0 != segment && pool.address(of: $0).device == device
+        }
+    }
+
+    /// To be called when nothing of a segment is live any more.
+    func forgetUnread(in segment: Int) {
+        unreadableSegments[segment] = nil
+        // While one is asked for they stay where they are; what is not so any more is found then.
+        guard asking.phase == .idle else { return }
+        unreadBlocks.removeAll { pool.slot(of: $0.item.source) == segment }
     }
 
     /// Of the blocks whose time has come, one in the segment that is emptied soonest.
@@ -150,35 +162,45 @@ extension Lane {
             asking.phase = .block
             return ask(for: item.source, in: pool.slot(of: item.source))
         }
+        let own = pool.slot(of: item.source)
+        if asking.phase == .companion, result == .mediaError, asking.companion == own,
+            let other = neighbour(of: own)
+        {
+            return askForHeader(of: other)
+        }
         let isAnswer = asking.phase == .block && result != .deviceLost
+        let askedAt = unreadBlocks[index].askedAt
         asking.phase = .idle
         hasProgressed = true
         unreadBlocks[index].askedAt = now
-        guard isAnswer else { return }
-        if result == .done {
+        if !isOurs(own) {
+            unreadBlocks.remove(at: index)
+        } else if isAnswer && result == .done {
             // What it gave, the next move looks at.
             unreadBlocks.remove(at: index)
-            unreadableSegments[pool.slot(of: item.source)] = nil
-        } else {
-            countRefusal(index)
+            unreadableSegments[own] = nil
+        } else if isAnswer && asking.stuckSince != nil {
+            countRefusal(index, in: own, after: askedAt)
         }
     }
 
-    private func countRefusal(_ index: Int) {
-        let item = unreadBlocks[index].item
-        unreadBlocks[index].refusalCount += 1
-        let segment = pool.slot(of: item.source)
-        guard unreadBlocks[index].refusalCount >= Lane.refusalMax, asking.stuckSince != nil,
-            isShort(pool.geometry(of: segment).role), poisons.count < Lane.poisonMax
-        else { return }
-        if asking.victimUntil <= now {
-            asking.victim = segment
-            asking.victimUntil = now.advanced(byNanoseconds: Lane.askPause)
+    private func isOurs(_ segment: Int) -> Bool {
+        let state = pool.segments[segment]
+        return state.lane == index && state.use == .sealed && state.liveBlockCount > 0
+    }
+
+    private func countRefusal(_ index: Int, in segment: Int, after askedAt: Instant) {
+        if askedAt.advanced(byNanoseconds: Lane.refusalAgeMax) < now {
+            unreadBlocks[index].refusalCount = 0
         }
-        guard segment == asking.victim else { return }
-        unreadBlocks.remove(at: index)
-        var lost = item
+        unreadBlocks[index].refusalCount += 1
+        guard unreadBlocks[index].refusalCount >= Lane.refusalMax,
+            isShort(pool.geometry(of: segment).role), poisons.count < Lane.poisonMax,
+            pool.mayGiveUp(segment, at: now, for: Lane.askPause)
+        else { return }
+        var lost = unreadBlocks.remove(at: index).item
         lost.isTakenForLost = true
         poisons.append(lost)
+        unreadableSegments[segment] = nil
     }
 }

@@ -40,6 +40,9 @@ package final class Pool: Sendable {
     /// Blocks that volumes may own in all.
     package let capacityBlockCount: Int
 
+    /// The segment of which blocks may be taken for lost, and until when those of no other may.
+    private let givenUp = Guarded<(segment: Int, until: Instant)>((-1, Instant(nanoseconds: 0)))
+
     private struct Allocation {
         var freeFlash: [Int] = []
         var freeDisk: [Int] = []
@@ -281,6 +284,15 @@ package final class Pool: Sendable {
 
     /// Flash segments that were taken by who leaves some to reclaim, in all.
     var hostSegmentCount: Int { takenByHosts.load(ordering: .relaxed) }
+
+    /// Whether blocks of a segment may be taken for lost, for which hosts wait: of one segment of
+    /// the pool at a time.
+    func mayGiveUp(_ segment: Int, at now: Instant, for nanoseconds: UInt64) -> Bool {
+        givenUp.withLock { given in
+            if given.until <= now { given = (segment, now.advanced(byNanoseconds: nanoseconds)) }
+            return given.segment == segment
+        }
+    }
 
     /// To be called once by each lane that stops.
     func noteQuiet() { quietLaneCount.wrappingAdd(1, ordering: .relaxed) }

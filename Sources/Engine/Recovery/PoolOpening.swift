@@ -153,9 +153,9 @@ package struct PoolOpening {
                 case .segment(let header):
                     if header.stream == .host { found.append(header) }
                 case .nothing: break
-                case .refused(let claim):
+                case .refused(let found):
                     report.segmentsRefused.append(address)
-                    if let claim { claims.append(claim) }
+                    claims += found
                 }
             }
         }
@@ -194,13 +194,16 @@ extension Lane {
         return UInt32(truncatingIfNeeded: sinceEpoch / configuration.heatTick &- start)
     }
 
-    /// Gives the tails of records that recovery found without one; to be called before the lane
-    /// runs, and before the writes of `writeOpeningWitness`, whose flush covers them.
+    /// Gives headers and tails of records that recovery found without.  To be called before the
+    /// catalogue is told where the logs end, with a flush behind it: from there on these records
+    /// must be found.
     ///
     /// - Parameter write: what a device refuses stays as it is.
-    package func writeMissingTails(_ write: (DeviceIndex, _ block: UInt64, BufferRegion) -> Void) {
-        for (place, tail) in missingTails { write(place.device, place.block, tail.region) }
-        missingTails = []
+    package func writeMissingBlocks(
+        _ write: (DeviceIndex, _ block: UInt64, BufferRegion) -> Void
+    ) {
+        for (place, block) in missingBlocks { write(place.device, place.block, block.region) }
+        missingBlocks = []
     }
 
     /// Where recovery found the lane's log to end.  To be asked for before the lane runs.

@@ -194,7 +194,7 @@ struct Replay {
                 return
             }
             adopt(part)
-            noteTail(of: header, at: offset, part)
+            noteMissing(header, table, at: offset, part)
             try apply(header, table, at: offset, part, from: source, &report)
             previousChecksum = checksum(of: header, table, part)
             expected = expected.next
@@ -213,7 +213,6 @@ struct Replay {
         if let header = header(at: offset, of: part), !header.isTail, header.number == expected {
             return (header, offset)
         }
-        guard expected <= durable else { return nil }
         for index in (offset + 1)..<blockCount(of: part) {
             if let tail = header(at: index, of: part), tail.isTail, tail.number == expected,
                 Int(tail.blockOffset) == offset
@@ -226,9 +225,9 @@ struct Replay {
     }
 
     /// Whether a record can be believed: what was durable is, damage to its blocks is found when
-    /// they are read; what may be torn must have every block of data.  Its tail says nothing that
-    /// its header does not: a cut that damages the block beside what was being written may have
-    /// taken the tail of a record that had been flushed.  It is written again (`noteTail`).
+    /// they are read; what may be torn must have every block of data.  Header and tail say the
+    /// same, and one is enough: a cut that damages the block beside what was being written may have
+    /// taken the other of a record that had been flushed.  It is written again (`noteMissing`).
     private func isWhole(
         _ header: RecordHeader,
         _ table: Int,
@@ -252,20 +251,22 @@ struct Replay {
         )
     }
 
-    /// Notes a tail that is not there, so that it is written again: one bad sector more, in the
-    /// header, must not take away which blocks the record changed.
-    private func noteTail(of header: RecordHeader, at offset: Int, _ part: Part) {
-        let place = offset + 1 + Int(header.dataBlockCount)
-        guard !header.isTail, self.header(at: place, of: part)?.isTail != true else { return }
+    /// Notes a header or a tail that is not there, so that it is written again: one bad sector more
+    /// must not take away which blocks the record changed.
+    private func noteMissing(_ header: RecordHeader, _ table: Int, at offset: Int, _ part: Part) {
+        let tail = offset + 1 + Int(header.dataBlockCount)
+        guard header.isTail || self.header(at: tail, of: part)?.isTail != true else { return }
         let restored = Arena(byteCount: Geometry.blockByteCount, isPopulated: false)
-        restored.region.copy(from: arena.region.block(offset))
-        var tail = header
-        tail.isTail = true
+        restored.region.copy(from: arena.region.block(table))
+        var missing = header
+        missing.isTail = !header.isTail
         var bytes = restored.region.mutableBytes
-        tail.seal(into: &bytes, nonce: part.nonce)
+        missing.seal(into: &bytes, nonce: part.nonce)
         let device = lane.pool.devices[Int(part.address.device.rawValue)]
-        let block = device.firstBlock(of: part.address.index) + UInt64(place)
-        lane.missingTails.append((Location(device: device.index, block: block), restored))
+        let place =
+            device.firstBlock(of: part.address.index)
+            + UInt64(missing.isTail ? tail : offset)
+        lane.missingBlocks.append((Location(device: device.index, block: place), restored))
     }
 
     /// Whether the entries are such as a lane appends: they fill the table and own the record's

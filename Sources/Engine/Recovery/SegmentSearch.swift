@@ -13,8 +13,9 @@ internal import Units
 //     is whole      -                is what its header says
 //     is not        is whole         is what its first record says
 //     is not        is not           was never used, or its first write was torn
-//     is refused    is not           holds nothing durable
-//     is refused    is refused too   holds nothing durable, if no later record in it says more
+//     is refused    is not           holds nothing durable, if no later record in it says more
+//
+// A record is whole in its header and its tail, or in one of them and all its data.
 
 /// What the first blocks of a segment say.
 enum SegmentFinding {
@@ -23,9 +24,8 @@ enum SegmentFinding {
     case nothing
     /// The device does not give its header.
     ///
-    /// - Parameter claim: how far the log was durable by what later records of it say, if there are
-    ///   any.
-    case refused(claim: DurabilityClaim?)
+    /// - Parameter claims: how far logs were durable by what later records of it say.
+    case refused(claims: [DurabilityClaim])
 }
 
 /// How far a lane's log was durable when somebody wrote so.
@@ -73,14 +73,8 @@ struct SegmentSearch {
             }
         }
         if Mutant.damagedHeaderHidesSegment.isOn { return .nothing }
-        let isFirstRead = read(1, of: address, source, block)
-        if !isRead && !isFirstRead {
-            return .refused(claim: claimOfLaterRecords(address, source))
-        }
-        guard isFirstRead, claim(block, at: address) != nil,
-            let header = headerByFirstRecord(address, source)
-        else {
-            return isRead ? .nothing : .refused(claim: nil)
+        guard let header = headerByFirstRecord(address, source, isRefused: !isRead) else {
+            return isRead ? .nothing : .refused(claims: claims(address, source))
         }
         if header.segmentSequence > newestSequences[Int(header.lane.rawValue)] {
             report.segmentsFromRecord.append(address)
@@ -121,26 +115,25 @@ struct SegmentSearch {
         return claim
     }
 
-    /// What records of a segment without a readable header say of the log, if it went on there.
+    /// What records of a segment without a readable header say of the logs that went on there.
     /// Those count of which header and tail imply the same nonce.
-    private func claimOfLaterRecords(
+    private func claims(
         _ address: SegmentAddress,
         _ source: some RecoverySource
-    ) -> DurabilityClaim? {
+    ) -> [DurabilityClaim] {
         let block = arena.region.block(0)
-        let end = devices[Int(address.device.rawValue)].segmentBlockCount
-        var newest: DurabilityClaim?
-        for index in 2..<end where read(index, of: address, source, block) {
+        var newest: [DurabilityClaim] = []
+        for index in 2..<devices[Int(address.device.rawValue)].segmentBlockCount
+        where read(index, of: address, source, block) {
             guard let claim = claim(block, at: address),
                 claim.segmentSequence > newestSequences[Int(claim.lane.rawValue)]
             else { continue }
             let nonce = RecordHeader.nonce(impliedBy: block.bytes)
             guard let header = record(in: 0, nonce), !header.isTail,
-                Int(header.blockOffset) == index,
-                hasTail(header, at: index, nonce, of: address, source),
-                header.durableThrough > newest?.through ?? RecordNumber(0)
+                header.poolIdentifier == pool, Int(header.blockOffset) == index,
+                hasTail(header, at: index, nonce, of: address, source)
             else { continue }
-            newest = DurabilityClaim(lane: header.lane, through: header.durableThrough)
+            newest.append(DurabilityClaim(lane: header.lane, through: header.durableThrough))
         }
         return newest
     }
@@ -162,19 +155,37 @@ struct SegmentSearch {
         return tail == header
     }
 
-    /// The segment's header as its first record tells it, whose header block was just read; nil
-    /// when the record is not whole, or does not say that it is this pool's.
+    /// The segment's header as its first record tells it; nil when the record is not whole, or does
+    /// not say that it is this pool's.
+    ///
+    /// - Parameter isRefused: the segment is searched for the record's tail as well.
     private func headerByFirstRecord(
+        _ address: SegmentAddress,
+        _ source: some RecoverySource,
+        isRefused: Bool
+    ) -> SegmentHeader? {
+        let end = isRefused ? devices[Int(address.device.rawValue)].segmentBlockCount : 2
+        for index in 1..<end where read(index, of: address, source, arena.region.block(0)) {
+            guard claim(arena.region.block(0), at: address) != nil else { continue }
+            let nonce = RecordHeader.nonce(impliedBy: arena.region.block(0).bytes)
+            guard let record = record(in: 0, nonce), record.blockOffset == 1,
+                index == (record.isTail ? 2 + Int(record.dataBlockCount) : 1)
+            else { continue }
+            return header(by: record, nonce, address, source)
+        }
+        return nil
+    }
+
+    private func header(
+        by record: RecordHeader,
+        _ nonce: UInt64,
         _ address: SegmentAddress,
         _ source: some RecoverySource
     ) -> SegmentHeader? {
-        let nonce = RecordHeader.nonce(impliedBy: arena.region.block(0).bytes)
-        guard let record = record(in: 0, nonce), !record.isTail, record.blockOffset == 1,
-            record.poolIdentifier == pool
-        else { return nil }
         let device = devices[Int(address.device.rawValue)]
-        guard (record.stream == .cold) == (device.role == .disk),
-            hasTail(record, at: 1, nonce, of: address, source)
+        guard record.poolIdentifier == pool, (record.stream == .cold) == (device.role == .disk),
+            !record.isTail && hasTail(record, at: 1, nonce, of: address, source)
+                || hasData(record, of: address, source)
         else { return nil }
         return SegmentHeader(
             poolIdentifier: pool,
@@ -190,6 +201,44 @@ struct SegmentSearch {
             previous: nil,
             openedSeconds: 0
         )
+    }
+
+    /// Whether a first record has data, and all of them are what its table says.
+    private func hasData(
+        _ record: RecordHeader,
+        of address: SegmentAddress,
+        _ source: some RecoverySource
+    ) -> Bool {
+        let table = arena.region.block(0)
+        let block = arena.region.block(1)
+        let end = devices[Int(address.device.rawValue)].segmentBlockCount
+        var place = RecordHeader.tableOffset
+        let tableEnd = place + Int(record.tableByteCount)
+        var next = 2
+        var sequence = record.firstSequence.rawValue
+        for _ in 0..<record.entryCount {
+            do throws(FormatError) {
+                let entry = try RecordEntry(decoding: table.bytes, at: place, end: tableEnd)
+                for index in 0..<Int(entry.dataBlockCount) {
+                    let start = Checksum.blockStart(
+                        seed: Checksum.seed(of: entry.volume),
+                        address: entry.address &+ UInt64(index),
+                        sequence: SequenceNumber(sequence)
+                    )
+                    guard entry.kind == .data, next < end,
+                        read(next, of: address, source, block),
+                        block.checksum(from: start)
+                            == entry.checksum(of: index, in: table.bytes, at: place)
+                    else { return false }
+                    next += 1
+                }
+                place += entry.byteCount
+                sequence &+= 1
+            } catch {
+                return false
+            }
+        }
+        return next > 2 && next == 2 + Int(record.dataBlockCount)
     }
 
     private func record(in buffer: Int, _ nonce: UInt64) -> RecordHeader? {

@@ -71,7 +71,8 @@ final class DeviceFaults {
     }
 
     var isClean: Bool { latent.isEmpty && wrong.isEmpty && lost.isEmpty }
-    var damagedCount: Int { latent.count + wrong.count }
+    /// Without what power cuts have damaged: that is rarely anything that is needed.
+    var damagedCount: Int { latent.count + wrong.count - harmed.count }
 
     func markLatent(_ block: Int) { mark(block, in: &latent) }
     func markWrong(_ block: Int) { mark(block, in: &wrong) }

@@ -2,7 +2,7 @@
 package enum Probe: Int, Sendable, CaseIterable {
     case crashWithVolatileWrites
     case neighbourDamaged
-    case tailRestored
+    case missingBlockRestored
     case crashWithWritesInFlight
     case crashWithFlushInFlight
     case crashAfterFlushReply

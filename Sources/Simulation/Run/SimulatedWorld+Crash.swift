@@ -190,7 +190,9 @@ extension SimulatedWorld {
             journal.trace("opened: \(opened.report)")
             compareScrubs(with: contents.scrubs)
             // Cut off before the catalogue knows of it, or at some moment after.
-            if isCut && crashes.isOne(in: 2) { return true }
+            let isCutSoon = isCut && crashes.isOne(in: 2)
+            writeMissingBlocks(isCut: isCutSoon)
+            if isCutSoon { return true }
             catalogue.begin(incarnation: opened.pool.incarnation, logEnds: lanes.map(\.logEnd))
             tellDevices(isCut: isCut)
             return true
@@ -205,7 +207,6 @@ extension SimulatedWorld {
     private func tellDevices(isCut: Bool) {
         // How many places are written before the cut.
         let told = isCut ? crashes.below(Witness.placeCount + 1) : Witness.placeCount
-        if told > 0 || crashes.isOne(in: 2) { writeMissingTails() }
         for _ in 0..<told {
             for lane in lanes {
                 lane.writeOpeningWitness { device, block, region in
@@ -219,10 +220,13 @@ extension SimulatedWorld {
         }
     }
 
-    private func writeMissingTails() {
+    /// Writes what recovery missed of records, as whoever opens a pool does; some of it, when that
+    /// is cut off.
+    private func writeMissingBlocks(isCut: Bool) {
         for lane in lanes {
-            lane.writeMissingTails { device, block, region in
-                journal.met(.tailRestored)
+            lane.writeMissingBlocks { device, block, region in
+                guard !isCut || crashes.isOne(in: 2) else { return }
+                journal.met(.missingBlockRestored)
                 devices[Int(device.rawValue)].writeNow(offset: block * 4096, from: region)
             }
         }

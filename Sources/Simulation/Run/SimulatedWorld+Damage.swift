@@ -128,7 +128,10 @@ extension SimulatedWorld {
         let candidates = isRare || logged.isEmpty ? free : logged
         guard !candidates.isEmpty else { return }
         let chosen = atlas.faults[0].random.pick(candidates)
-        guard !atlas.faults[chosen.device].hasDamage(besides: chosen.block) else { return }
+        // The first record stands in for it.
+        guard !atlas.faults[chosen.device].isHarmed(besides: chosen.block),
+            !atlas.faults[chosen.device].isDamaged(chosen.block + 1)
+        else { return }
         if hit(devices[chosen.device], chosen.block) {
             journal.trace("damage to the segment header in block \(chosen.block)")
         }
