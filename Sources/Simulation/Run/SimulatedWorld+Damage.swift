@@ -61,9 +61,12 @@ extension SimulatedWorld {
     }
 
     /// The state of a block that has data, if a checkpoint has it too: what recovery reads is
-    /// damaged only where that costs no more than the block.
+    /// damaged only where that costs no more than the block.  A move that has read its bytes
+    /// already would make the block good again, after an error.
     private func settledState(_ index: Int, _ block: UInt64) -> BlockState? {
-        guard let state = look(index, block), state.isStored else { return nil }
+        guard !isMoving(index, block), let state = look(index, block), state.isStored else {
+            return nil
+        }
         let key = LeafKey(
             tree: volumes[index].row.tree,
             index: block / UInt64(Geometry.blocksPerLeaf)

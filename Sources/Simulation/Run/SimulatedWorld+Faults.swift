@@ -61,6 +61,13 @@ extension SimulatedWorld {
         return view?.blocks[Int(block % UInt64(Geometry.blocksPerChunk))]
     }
 
+    /// Whether a lane is copying the chunk of a block.
+    func isMoving(_ index: Int, _ block: UInt64) -> Bool {
+        let chunk = block / UInt64(Geometry.blocksPerChunk)
+        return lanes[volumes[index].lane].view(of: volumes[index].slot, chunk: chunk)?.isMoving
+            ?? false
+    }
+
     /// Looks at the watched blocks after a lane did something.
     func refreshAtlas() {
         guard let atlas, !lanes.isEmpty else { return }
