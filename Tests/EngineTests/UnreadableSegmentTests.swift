@@ -151,3 +151,31 @@ private final class FullPool {
     #expect(full.bench.lane.statistics.blocksPoisoned == 0)
     #expect(full.verify().isEmpty)
 }
+
+@Test func `a segment that is let go while its device is asked is not asked about`() throws {
+    let full = try FullPool()
+    var forgotten: Location?
+    var askedBehind: Location?
+    full.overwriteOthers { operation in
+        let lane = full.bench.lane
+        if forgotten != nil, askedBehind == nil, lane.asking.phase == .block {
+            askedBehind = lane.unreadBlocks[lane.asking.index].item.source
+        }
+        let geometry = full.bench.pool.devices[0]
+        let block = Int(operation.offset / 4096) - Int(DeviceGeometry.firstSegmentBlock)
+        let isHeader = block >= 0 && block % geometry.segmentBlockCount == 0
+        guard operation.kind == .read, isHeader, lane.asking.phase == .companion else {
+            return full.isChosen(operation) ? .mediaError : .done
+        }
+        let source = lane.unreadBlocks[lane.asking.index].item.source
+        let own = full.bench.pool.slot(of: source)
+        if lane.asking.companion == own { return .mediaError }
+        if forgotten == nil {
+            forgotten = source
+            lane.forgetUnread(in: own)
+        }
+        return .done
+    }
+    #expect(askedBehind != nil)
+    #expect(askedBehind != forgotten)
+}

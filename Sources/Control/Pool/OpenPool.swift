@@ -401,12 +401,12 @@ enum RecoveryText {
             "the table '\(table)' of the catalogue has a row that nobody writes"
         case .unknownTree(let tree):
             "the catalogue holds leaves of the unknown tree \(tree.rawValue)"
-        case .recordLost(let lane, let number, let segment):
+        case .recordLost(let lane, let number, let toldBy):
             "record \(number.rawValue) of lane \(lane.rawValue) was durable and is damaged, header "
-                + "and tail"
-                + (segment.map {
-                    " (device \($0.device.rawValue), segment \($0.index.rawValue))"
-                } ?? "")
+                + "and tail; that it was is told by "
+                + (toldBy.map {
+                    "a record in segment \($0.index.rawValue) of device \($0.device.rawValue)"
+                } ?? "the catalogue")
         case .leafDamaged(let key): "leaf \(key.tree.rawValue):\(key.index) is damaged"
         case .mapTooSmall(let leafCount):
             "the log changes \(leafCount) leaves, more than the memory for the map holds"

@@ -1,6 +1,6 @@
 /// The limits of one lane.  All memory is obtained once, from these, when the lane is made.
 package struct LaneConfiguration: Sendable {
-    /// Leaves of the map held in memory; 16 KiB each.
+    /// Leaves of the map held in memory, beside one that is held in reserve; 16 KiB each.
     package var leafCount = 4096
     /// Requests of hosts in the lane at once.
     package var requestCount = 2048

@@ -10,6 +10,9 @@ struct UnreadBlock {
     var refusalCount = 0
     /// When it was asked for last.
     var askedAt: Instant
+    /// It is not to be asked for any more: it was given, it is taken for lost, or its segment was
+    /// emptied and may be another lane's.
+    var isForgotten = false
 }
 
 /// The asking for unread blocks, one after the other.
@@ -118,9 +121,16 @@ extension Lane {
     /// To be called when nothing of a segment is live any more.
     func forgetUnread(in segment: Int) {
         unreadableSegments[segment] = nil
-        // While one is asked for they stay where they are; what is not so any more is found then.
-        guard asking.phase == .idle else { return }
-        unreadBlocks.removeAll { pool.slot(of: $0.item.source) == segment }
+        for index in unreadBlocks.indices
+        where pool.slot(of: unreadBlocks[index].item.source) == segment {
+            unreadBlocks[index].isForgotten = true
+        }
+        if asking.phase == .idle { removeForgotten() }
+    }
+
+    /// Only while none is asked for: until then each stays where `asking` knows it.
+    private func removeForgotten() {
+        unreadBlocks.removeAll { $0.isForgotten }
     }
 
     /// Of the blocks whose time has come, one in the segment that is emptied soonest.
@@ -156,37 +166,29 @@ extension Lane {
 
     /// The device answered, for a refused block the second time.
     func completeAsk(_ result: OperationResult) {
-        let index = asking.index
-        let item = unreadBlocks[index].item
-        if asking.phase == .companion && result == .done {
-            asking.phase = .block
-            return ask(for: item.source, in: pool.slot(of: item.source))
+        let block = unreadBlocks[asking.index]
+        let own = pool.slot(of: block.item.source)
+        if asking.phase == .companion && !block.isForgotten {
+            if result == .done {
+                asking.phase = .block
+                return ask(for: block.item.source, in: own)
+            }
+            if result == .mediaError, asking.companion == own, let other = neighbour(of: own) {
+                return askForHeader(of: other)
+            }
         }
-        let own = pool.slot(of: item.source)
-        if asking.phase == .companion, result == .mediaError, asking.companion == own,
-            let other = neighbour(of: own)
-        {
-            return askForHeader(of: other)
-        }
-        let isAnswer = asking.phase == .block && result != .deviceLost
-        let askedAt = unreadBlocks[index].askedAt
+        let isAnswer = asking.phase == .block && !block.isForgotten && result != .deviceLost
         asking.phase = .idle
         hasProgressed = true
-        unreadBlocks[index].askedAt = now
-        if !isOurs(own) {
-            unreadBlocks.remove(at: index)
-        } else if isAnswer && result == .done {
+        unreadBlocks[asking.index].askedAt = now
+        if isAnswer && result == .done {
             // What it gave, the next move looks at.
-            unreadBlocks.remove(at: index)
+            unreadBlocks[asking.index].isForgotten = true
             unreadableSegments[own] = nil
         } else if isAnswer && asking.stuckSince != nil {
-            countRefusal(index, in: own, after: askedAt)
+            countRefusal(asking.index, in: own, after: block.askedAt)
         }
-    }
-
-    private func isOurs(_ segment: Int) -> Bool {
-        let state = pool.segments[segment]
-        return state.lane == index && state.use == .sealed && state.liveBlockCount > 0
+        removeForgotten()
     }
 
     private func countRefusal(_ index: Int, in segment: Int, after askedAt: Instant) {
@@ -198,7 +200,8 @@ extension Lane {
             isShort(pool.geometry(of: segment).role), poisons.count < Lane.poisonMax,
             pool.mayGiveUp(segment, at: now, for: Lane.askPause)
         else { return }
-        var lost = unreadBlocks.remove(at: index).item
+        unreadBlocks[index].isForgotten = true
+        var lost = unreadBlocks[index].item
         lost.isTakenForLost = true
         poisons.append(lost)
         unreadableSegments[segment] = nil

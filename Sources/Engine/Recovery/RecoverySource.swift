@@ -21,7 +21,10 @@ package enum RecoveryError: Error, Equatable, Sendable {
     case unknownTree(TreeIdentifier)
     /// A record that was flushed is damaged, header and tail: which blocks it changed is unknown,
     /// and what they read as would be old data.
-    case recordLost(lane: LaneIndex, number: RecordNumber, segment: SegmentAddress?)
+    ///
+    /// - Parameter toldBy: the segment of a record that says that it was durable; nil when the
+    ///   catalogue says so.
+    case recordLost(lane: LaneIndex, number: RecordNumber, toldBy: SegmentAddress?)
     /// A device was told of a later opening of the pool, or of a later checkpoint, than this
     /// catalogue knows: it was put back from a copy.
     case catalogueOlder(device: DeviceIndex, lane: LaneIndex, has: Age, witnessed: Age)

@@ -21,7 +21,10 @@ struct Replay {
     private let position: LanePosition?
     private var parts: [Part] = []
     private var expected: RecordNumber
+    /// The log was durable up to here, by what the catalogue or a record says.
     private var durable: RecordNumber
+    /// The segment of the record that says so; nil when it is the catalogue.
+    private var durableBy: SegmentAddress?
     private var previousChecksum: UInt32
     private let arena: Arena
     /// Blocks of the segment in the arena that the device does not give.
@@ -56,10 +59,12 @@ struct Replay {
         expected = position?.nextRecord ?? RecordNumber(1)
         let before = max(expected, logEnd?.nextRecord ?? expected)
         durable = RecordNumber(before.rawValue - 1)
-        for claim in claims where claim.lane == lane.index { durable = max(durable, claim.through) }
         previousChecksum = position?.previousChecksum ?? 0
         let blocks = lane.pool.devices.filter { $0.role == .flash }.map(\.segmentBlockCount).max()
         arena = Arena(byteCount: (blocks ?? 1) * Geometry.blockByteCount, isPopulated: false)
+        for claim in claims where claim.lane == lane.index {
+            noteDurable(through: claim.through, by: claim.segment)
+        }
         if let position, let segment = position.segment {
             let state = lane.pool.segments[lane.pool.slot(of: segment)]
             parts.append(
@@ -110,7 +115,7 @@ struct Replay {
             try replay(part, from: source, &report)
         }
         guard expected > durable else {
-            throw .recordLost(lane: lane.index, number: expected, segment: parts.last?.address)
+            throw .recordLost(lane: lane.index, number: expected, toldBy: durableBy)
         }
         lane.host.nextNumber = expected
         lane.host.previousChecksum = previousChecksum
@@ -172,9 +177,15 @@ struct Replay {
     private mutating func noteClaims(of part: Part) {
         for index in part.firstBlock..<max(part.firstBlock, blockCount(of: part)) {
             if let header = header(at: index, of: part) {
-                durable = max(durable, header.durableThrough)
+                noteDurable(through: header.durableThrough, by: part.address)
             }
         }
+    }
+
+    private mutating func noteDurable(through number: RecordNumber, by segment: SegmentAddress) {
+        guard number > durable else { return }
+        durable = number
+        durableBy = segment
     }
 
     /// Replays the records of one part, up to the first that is not there or not whole.
@@ -291,7 +302,7 @@ struct Replay {
                 guard entry.kind != .copy, isInTwoLeaves(entry),
                     block + Int(entry.dataBlockCount) <= dataEnd,
                     !checksData
-                        || hasChecksums(entry, bytes, place, block, SequenceNumber(sequence))
+                        || hasData(entry, bytes, place, block, SequenceNumber(sequence))
                 else { return false }
                 block += Int(entry.dataBlockCount)
                 place += entry.byteCount
@@ -310,7 +321,8 @@ struct Replay {
         return last - first <= 1
     }
 
-    private func hasChecksums(
+    /// Whether the data of an entry are all there.
+    private func hasData(
         _ entry: RecordEntry,
         _ bytes: BufferRegion,
         _ place: Int,
@@ -318,19 +330,10 @@ struct Replay {
         _ sequence: SequenceNumber
     ) -> Bool {
         guard entry.kind == .data else { return true }
-        let seed = Checksum.seed(of: entry.volume)
-        for index in 0..<Int(entry.blockCount) {
-            // What is not given cannot be what a host wrote, be it zeros.
-            if refused.contains(block + index) && !Mutant.refusedBlockIsZero.isOn { return false }
-            let start = Checksum.blockStart(
-                seed: seed,
-                address: entry.address + UInt64(index),
-                sequence: sequence
-            )
-            let found = arena.region.block(block + index).checksum(from: start)
-            if found != entry.checksum(of: index, in: bytes.bytes, at: place) { return false }
+        return entry.hasData(bytes.bytes, at: place, sequence) { index in
+            let isGiven = !refused.contains(block + index) || Mutant.refusedBlockIsZero.isOn
+            return isGiven ? arena.region.block(block + index) : nil
         }
-        return true
     }
 
     /// The checksum field that the record's header had, also when only its tail is left.
@@ -377,11 +380,7 @@ struct Replay {
             do throws(FormatError) {
                 entry = try RecordEntry(decoding: bytes.bytes, at: place, end: end)
             } catch {
-                throw .recordLost(
-                    lane: lane.index,
-                    number: header.number,
-                    segment: part.address
-                )
+                throw .recordLost(lane: lane.index, number: header.number, toldBy: part.address)
             }
             try lane.replay(
                 entry,

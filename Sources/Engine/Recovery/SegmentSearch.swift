@@ -32,6 +32,8 @@ enum SegmentFinding {
 struct DurabilityClaim {
     var lane: LaneIndex
     var through: RecordNumber
+    /// Where that was written.
+    var segment: SegmentAddress
 }
 
 /// Reads what segments say of themselves.
@@ -133,7 +135,13 @@ struct SegmentSearch {
                 header.poolIdentifier == pool, Int(header.blockOffset) == index,
                 hasTail(header, at: index, nonce, of: address, source)
             else { continue }
-            newest.append(DurabilityClaim(lane: header.lane, through: header.durableThrough))
+            newest.append(
+                DurabilityClaim(
+                    lane: header.lane,
+                    through: header.durableThrough,
+                    segment: address
+                )
+            )
         }
         return newest
     }
@@ -171,7 +179,8 @@ struct SegmentSearch {
             guard let record = record(in: 0, nonce), record.blockOffset == 1,
                 index == (record.isTail ? 2 + Int(record.dataBlockCount) : 1)
             else { continue }
-            return header(by: record, nonce, address, source)
+            // Behind what is first in it now, the tail of an earlier use may be left.
+            if let header = header(by: record, nonce, address, source) { return header }
         }
         return nil
     }
@@ -219,19 +228,17 @@ struct SegmentSearch {
         for _ in 0..<record.entryCount {
             do throws(FormatError) {
                 let entry = try RecordEntry(decoding: table.bytes, at: place, end: tableEnd)
-                for index in 0..<Int(entry.dataBlockCount) {
-                    let start = Checksum.blockStart(
-                        seed: Checksum.seed(of: entry.volume),
-                        address: entry.address &+ UInt64(index),
-                        sequence: SequenceNumber(sequence)
+                let first = next
+                guard entry.dataBlockCount == 0 || entry.kind == .data,
+                    first + Int(entry.dataBlockCount) <= end,
+                    entry.hasData(
+                        table.bytes,
+                        at: place,
+                        SequenceNumber(sequence),
+                        block: { read(first + $0, of: address, source, block) ? block : nil }
                     )
-                    guard entry.kind == .data, next < end,
-                        read(next, of: address, source, block),
-                        block.checksum(from: start)
-                            == entry.checksum(of: index, in: table.bytes, at: place)
-                    else { return false }
-                    next += 1
-                }
+                else { return false }
+                next += Int(entry.dataBlockCount)
                 place += entry.byteCount
                 sequence &+= 1
             } catch {

@@ -14,10 +14,11 @@ internal import Units
 //
 // 1. Witnesses and catalogue are compared.
 // 2. Recovery reads.
-// 3. The catalogue commits the next incarnation, and where recovery found the logs to end.
-// 4. Every device gets the lanes' witnesses with the new incarnation, and is flushed.
-// 5. The catalogue commits that this incarnation was witnessed.
-// 6. The lanes serve.
+// 3. The headers and tails of records that recovery did not find are written again, and flushed.
+// 4. The catalogue commits the next incarnation, and where recovery found the logs to end.
+// 5. Every device gets the lanes' witnesses with the new incarnation, and is flushed.
+// 6. The catalogue commits that this incarnation was witnessed.
+// 7. The lanes serve.
 
 /// How old a catalogue is, or what a device knows of its age.
 package struct Age: Equatable, Sendable {

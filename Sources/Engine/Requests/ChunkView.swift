@@ -55,6 +55,21 @@ extension Lane {
         return leaves.entries[slot].state == .ready
     }
 
+    /// The state of a block, and whether its chunk is being moved; nil when its leaf is not in
+    /// memory.
+    package func look(at block: UInt64, of volume: VolumeSlot) -> (
+        state: BlockState, isMoving: Bool
+    )? {
+        let leaf = block / UInt64(Geometry.blocksPerLeaf)
+        guard let slot = leaves.find(volume: volume.rawValue, index: leaf),
+            leaves.entries[slot].state == .ready
+        else { return nil }
+        let place = Int(block % UInt64(Geometry.blocksPerLeaf))
+        let chunk = UInt32(place / Geometry.blocksPerChunk)
+        let isMoving = leaves.entries[slot].movingChunks >> chunk & 1 == 1
+        return (leaves.state(slot, place), isMoving)
+    }
+
     /// Looks at a chunk whose leaf is in memory, as it is when an answer of `extents` that begins
     /// in it is taken; nil when the leaf is not, or the volume has no such chunk.
     package func view(of volume: VolumeSlot, chunk: UInt64) -> ChunkView? {

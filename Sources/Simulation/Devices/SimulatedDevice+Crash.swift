@@ -32,7 +32,7 @@ extension SimulatedDevice {
         let end = write.firstBlock + write.cells.count
         let block = random.isOne(in: 2) ? write.firstBlock - 1 : end
         guard !write.cells.isEmpty, block >= 0, block < blockCount,
-            faults.map({ !$0.hasDamage(besides: block) }) ?? true,
+            faults.map({ !$0.hasDamage(inSegmentOf: block) }) ?? true,
             !pending.contains(where: {
                 $0.firstBlock <= block && block < $0.firstBlock + $0.cells.count
             })

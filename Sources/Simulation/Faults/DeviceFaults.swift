@@ -35,7 +35,8 @@ final class DeviceFaults {
     /// Lost by a flush that failed: what is there now is older than what the engine knows of, until
     /// it starts anew and knows no better.
     private var lost: Set<Int> = []
-    /// Of those, blocks that a power cut damaged, as they lay beside what was being written.
+    /// Of those that are wrong, blocks that a power cut damaged, as they lay beside what was being
+    /// written.
     private var harmed: Set<Int> = []
     /// Flushes that failed since the engine was started.
     private(set) var failedFlushCount = 0
@@ -85,17 +86,17 @@ final class DeviceFaults {
         mark(block, in: &lost)
     }
 
-    /// Whether the segment of a block has another block that is damaged.  Header and tail of a
+    /// Whether a block of a block's segment is damaged.  Header and tail of a
     /// record, or of a segment its header and its first record, stand in for each other, and so
     /// only one is damaged.
-    func hasDamage(besides block: Int) -> Bool {
+    func hasDamage(inSegmentOf block: Int) -> Bool {
         let segment = segment(of: block)
         return latent.contains { self.segment(of: $0) == segment }
             || wrong.contains { self.segment(of: $0) == segment }
     }
 
     /// Whether a power cut has damaged a block of a block's segment.
-    func isHarmed(besides block: Int) -> Bool {
+    func isHarmed(inSegmentOf block: Int) -> Bool {
         let segment = segment(of: block)
         return harmed.contains { self.segment(of: $0) == segment }
     }

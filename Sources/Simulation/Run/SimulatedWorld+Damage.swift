@@ -98,7 +98,7 @@ extension SimulatedWorld {
             else { continue }
             if atlas.faults[0].random.isOne(in: 3) {
                 // Its tail, or its segment's header, stands in for it.
-                guard !atlas.faults[device].isHarmed(besides: first + offset),
+                guard !atlas.faults[device].isHarmed(inSegmentOf: first + offset),
                     !atlas.faults[device].isDamaged(first)
                 else { return }
                 _ = hit(devices[device], first + offset)
@@ -132,7 +132,7 @@ extension SimulatedWorld {
         guard !candidates.isEmpty else { return }
         let chosen = atlas.faults[0].random.pick(candidates)
         // The first record stands in for it.
-        guard !atlas.faults[chosen.device].isHarmed(besides: chosen.block),
+        guard !atlas.faults[chosen.device].isHarmed(inSegmentOf: chosen.block),
             !atlas.faults[chosen.device].isDamaged(chosen.block + 1)
         else { return }
         if hit(devices[chosen.device], chosen.block) {

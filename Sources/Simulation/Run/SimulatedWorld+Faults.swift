@@ -55,17 +55,12 @@ extension SimulatedWorld {
 
     /// The state of a block by the map in memory; nil when its leaf is not there.
     func look(_ index: Int, _ block: UInt64) -> BlockState? {
-        let lane = lanes[volumes[index].lane]
-        let chunk = block / UInt64(Geometry.blocksPerChunk)
-        let view = lane.view(of: volumes[index].slot, chunk: chunk)
-        return view?.blocks[Int(block % UInt64(Geometry.blocksPerChunk))]
+        lanes[volumes[index].lane].look(at: block, of: volumes[index].slot)?.state
     }
 
     /// Whether a lane is copying the chunk of a block.
     func isMoving(_ index: Int, _ block: UInt64) -> Bool {
-        let chunk = block / UInt64(Geometry.blocksPerChunk)
-        return lanes[volumes[index].lane].view(of: volumes[index].slot, chunk: chunk)?.isMoving
-            ?? false
+        lanes[volumes[index].lane].look(at: block, of: volumes[index].slot)?.isMoving ?? false
     }
 
     /// Looks at the watched blocks after a lane did something.
