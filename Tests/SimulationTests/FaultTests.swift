@@ -17,6 +17,7 @@ struct FaultTests {
         let device = SimulatedDevice(
             index: DeviceIndex(0),
             blockCount: 256 + 8 * 16 + 256,
+            segmentBlockCount: 16,
             character: DeviceCharacter(),
             seed: 7,
             image: DurableImage(),

@@ -17,6 +17,7 @@ final class DeviceBench {
         device = SimulatedDevice(
             index: DeviceIndex(0),
             blockCount: 16,
+            segmentBlockCount: 16,
             character: character,
             seed: seed,
             image: DurableImage(),

@@ -32,15 +32,13 @@ extension SimulatedDevice {
         let end = write.firstBlock + write.cells.count
         let block = random.isOne(in: 2) ? write.firstBlock - 1 : end
         guard !write.cells.isEmpty, block >= 0, block < blockCount,
+            !isHarmed(inSegmentOf: block),
             faults.map({ !$0.hasDamage(inSegmentOf: block) }) ?? true,
             !pending.contains(where: {
                 $0.firstBlock <= block && block < $0.firstBlock + $0.cells.count
             })
         else { return }
-        journal.trace("the cut damages block \(block) of device \(index.rawValue)")
-        DeviceFaults.damage(image.block(block), random: &random)
-        faults?.markHarmed(block)
-        journal.met(.neighbourDamaged)
+        harm(block)
     }
 
     /// Kills the engine's process: what the device completed it keeps, still volatile, in order;

@@ -1,3 +1,4 @@
+internal import Engine
 package import IO
 package import Units
 
@@ -35,6 +36,8 @@ package struct DeviceCharacter: Sendable {
 package final class SimulatedDevice {
     package let index: DeviceIndex
     package let blockCount: Int
+    /// Of a segment, in blocks.
+    private let segmentBlockCount: Int
     package let character: DeviceCharacter
     let image: DurableImage
     let cells: CellStore
@@ -42,6 +45,9 @@ package final class SimulatedDevice {
     let journal: Journal
     /// Blocks that a power cut made unreadable, until they are written.
     var unreadable: Set<Int> = []
+    /// Blocks that a power cut damaged, as they lay beside what was being written, until they are
+    /// written.
+    private(set) var harmed: Set<Int> = []
     /// What goes wrong; nil in a seed without faults.
     var faults: DeviceFaults?
 
@@ -86,6 +92,7 @@ package final class SimulatedDevice {
     package init(
         index: DeviceIndex,
         blockCount: Int,
+        segmentBlockCount: Int,
         character: DeviceCharacter,
         seed: UInt64,
         image: DurableImage,
@@ -94,6 +101,7 @@ package final class SimulatedDevice {
     ) {
         self.index = index
         self.blockCount = blockCount
+        self.segmentBlockCount = segmentBlockCount
         self.character = character
         self.image = image
         self.cells = cells
@@ -301,6 +309,30 @@ package final class SimulatedDevice {
     private func clear(_ block: Int) {
         faults?.clear(block)
         if !unreadable.isEmpty { unreadable.remove(block) }
+        if !harmed.isEmpty { harmed.remove(block) }
+    }
+
+    /// Damages a block as a power cut does beside what was being written.
+    func harm(_ block: Int) {
+        journal.trace("the cut damages block \(block) of device \(index.rawValue)")
+        DeviceFaults.damage(image.block(block), random: &random)
+        harmed.insert(block)
+        faults?.markWrong(block)
+        journal.met(.neighbourDamaged)
+    }
+
+    /// Whether a power cut has damaged a block of a block's segment, or made one unreadable.  Header
+    /// and tail of a record, or of a segment its header and its first record, stand in for each
+    /// other, and so only one of a segment is damaged.
+    func isHarmed(inSegmentOf block: Int) -> Bool {
+        let segment = segment(of: block)
+        return harmed.contains { self.segment(of: $0) == segment }
+            || unreadable.contains { self.segment(of: $0) == segment }
+    }
+
+    private func segment(of block: Int) -> Int {
+        let first = Int(DeviceGeometry.firstSegmentBlock)
+        return block < first ? -1 : (block - first) / segmentBlockCount
     }
 
     /// Whether a read of these blocks is refused, each time.

@@ -35,9 +35,6 @@ final class DeviceFaults {
     /// Lost by a flush that failed: what is there now is older than what the engine knows of, until
     /// it starts anew and knows no better.
     private var lost: Set<Int> = []
-    /// Of those that are wrong, blocks that a power cut damaged, as they lay beside what was being
-    /// written.
-    private var harmed: Set<Int> = []
     /// Flushes that failed since the engine was started.
     private(set) var failedFlushCount = 0
     /// Writes that were refused, lost or misdirected since then.
@@ -72,33 +69,20 @@ final class DeviceFaults {
     }
 
     var isClean: Bool { latent.isEmpty && wrong.isEmpty && lost.isEmpty }
-    /// Without what power cuts have damaged: that is rarely anything that is needed.
-    var damagedCount: Int { latent.count + wrong.count - harmed.count }
+    var damagedCount: Int { latent.count + wrong.count }
 
     func markLatent(_ block: Int) { mark(block, in: &latent) }
     func markWrong(_ block: Int) { mark(block, in: &wrong) }
-    func markHarmed(_ block: Int) {
-        harmed.insert(block)
-        markWrong(block)
-    }
     func markLost(_ block: Int) {
         hasLost = true
         mark(block, in: &lost)
     }
 
-    /// Whether a block of a block's segment is damaged.  Header and tail of a
-    /// record, or of a segment its header and its first record, stand in for each other, and so
-    /// only one is damaged.
+    /// Whether a block of a block's segment is damaged.
     func hasDamage(inSegmentOf block: Int) -> Bool {
         let segment = segment(of: block)
         return latent.contains { self.segment(of: $0) == segment }
             || wrong.contains { self.segment(of: $0) == segment }
-    }
-
-    /// Whether a power cut has damaged a block of a block's segment.
-    func isHarmed(inSegmentOf block: Int) -> Bool {
-        let segment = segment(of: block)
-        return harmed.contains { self.segment(of: $0) == segment }
     }
 
     private func segment(of block: Int) -> Int {
@@ -116,7 +100,6 @@ final class DeviceFaults {
         guard !isClean else { return }
         latent.remove(block)
         wrong.remove(block)
-        harmed.remove(block)
         lost.remove(block)
     }
 

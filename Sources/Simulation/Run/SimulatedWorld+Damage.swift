@@ -19,7 +19,11 @@ extension SimulatedWorld {
     }
 
     private func damage(_ hit: (SimulatedDevice, Int) -> Bool) {
-        guard let atlas, atlas.damagedCount < FaultRates.damagedBlockMax else { return }
+        // What power cuts have damaged is rarely anything that is needed.
+        let harmedCount = devices.reduce(0) { $0 + $1.harmed.count }
+        guard let atlas, atlas.damagedCount - harmedCount < FaultRates.damagedBlockMax else {
+            return
+        }
         switch atlas.faults[0].random.below(14) {
         case 0, 1: return damageTable(hit)
         case 2, 3: return damageSegmentHeader(hit)
@@ -98,7 +102,7 @@ extension SimulatedWorld {
             else { continue }
             if atlas.faults[0].random.isOne(in: 3) {
                 // Its tail, or its segment's header, stands in for it.
-                guard !atlas.faults[device].isHarmed(inSegmentOf: first + offset),
+                guard !devices[device].isHarmed(inSegmentOf: first + offset),
                     !atlas.faults[device].isDamaged(first)
                 else { return }
                 _ = hit(devices[device], first + offset)
@@ -132,7 +136,7 @@ extension SimulatedWorld {
         guard !candidates.isEmpty else { return }
         let chosen = atlas.faults[0].random.pick(candidates)
         // The first record stands in for it.
-        guard !atlas.faults[chosen.device].isHarmed(inSegmentOf: chosen.block),
+        guard !devices[chosen.device].isHarmed(inSegmentOf: chosen.block),
             !atlas.faults[chosen.device].isDamaged(chosen.block + 1)
         else { return }
         if hit(devices[chosen.device], chosen.block) {

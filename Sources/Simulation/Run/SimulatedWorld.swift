@@ -114,6 +114,7 @@ package final class SimulatedWorld {
                 SimulatedDevice(
                     index: geometry.index,
                     blockCount: Int(DeviceGeometry.firstSegmentBlock) + data + 256,
+                    segmentBlockCount: geometry.segmentBlockCount,
                     character: device.character,
                     seed: seed,
                     image: memory.images[index],
