@@ -61,7 +61,11 @@ package final class Catalogue: Sendable {
         devices: [DeviceRow]
     ) throws(CatalogueError) {
         let lock = try DirectoryLock.acquire(for: path)
-        guard FilePlace.byteCount(of: path) == nil else { throw .alreadyThere(path: path) }
+        // The log of a database that is gone would be taken for the new one's.
+        for name in [path, path + "-wal", path + "-journal"]
+        where FilePlace.byteCount(of: name) != nil {
+            throw .alreadyThere(path: name)
+        }
         let draft = path + ".new"
         for name in [draft, draft + "-wal", draft + "-journal"] {
             try FilePlace.removeIfThere(name)

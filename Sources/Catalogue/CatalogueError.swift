@@ -10,7 +10,7 @@ package enum CatalogueOperation: String, Sendable {
 package enum CatalogueError: Error, Hashable, Sendable {
     /// There is no file at `path`.
     case missing(path: String)
-    /// `create` found a file at `path`.
+    /// `create` found a file at `path`: a catalogue, or the log of one.
     case alreadyThere(path: String)
     /// Another process, or another part of this one, has the catalogue open.  `holder` is its
     /// process identifier when it could be read.

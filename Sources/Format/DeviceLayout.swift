@@ -21,6 +21,9 @@ package enum DeviceLayout {
     /// Copies of the superblock.
     package static var superblockCount: Int { 4 }
 
+    /// Blocks of the smallest segment: its header, and a record with one block of data.
+    package static var segmentBlockCountMin: Int { 2 + RecordHeader.overheadBlockCount }
+
     /// Lanes whose witnesses have room: a block each.
     package static var witnessLaneCountMax: Int { 64 }
 

@@ -129,7 +129,10 @@ extension Superblock {
     }
 
     private func validateSegments() throws(FormatError) {
-        guard segmentByteCount > 0, segmentByteCount % UInt32(Geometry.blockByteCount) == 0 else {
+        let block = UInt32(Geometry.blockByteCount)
+        guard segmentByteCount % block == 0,
+            segmentByteCount / block >= DeviceLayout.segmentBlockCountMin
+        else {
             throw Self.invalid("segmentByteCount", segmentByteCount)
         }
         let room = DeviceLayout.segmentCount(

@@ -12,7 +12,7 @@ package import Units
 //         16    16  poolIdentifier
 //         32    16  deviceIdentifier  of this device
 //         48     8  deviceByteCount   size of this device when it joined; it may have grown since
-//         56     4  segmentByteCount  a multiple of 4096
+//         56     4  segmentByteCount  a multiple of 4096, at least 16384
 //         60     4  segmentCount
 //         64     8  generation        grows by one with every change; from one
 //         72     8  createdSeconds    since 1970, signed, for people

@@ -33,6 +33,19 @@ import Units
         #expect(errorOfOpening(place) == nil)
     }
 
+    @Test(arguments: ["-wal", "-journal"])
+    func `create takes no log of a catalogue that is gone`(suffix: String) throws {
+        let place = try Place()
+        try Data("old".utf8).write(to: URL(fileURLWithPath: place.path + suffix))
+        let refusal = failure { () throws(CatalogueError) in
+            try Catalogue.create(at: place.path, pool: Sample.pool, devices: [])
+        }
+        #expect(refusal == .alreadyThere(path: place.path + suffix))
+        let left = try Data(contentsOf: URL(fileURLWithPath: place.path + suffix))
+        #expect(left == Data("old".utf8))
+        #expect(errorOfOpening(place) == .missing(path: place.path))
+    }
+
     @Test func `create ignores what an interrupted attempt left`() throws {
         let place = try Place()
         for suffix in [".new", ".new-wal", ".new-journal"] {

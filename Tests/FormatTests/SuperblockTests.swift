@@ -79,6 +79,7 @@ import Units
         #expect(error(of: { $0.laneCount = 0 }) == field("laneCount", 0))
         #expect(error(of: { $0.segmentByteCount = 4097 }) == field("segmentByteCount", 4097))
         #expect(error(of: { $0.segmentByteCount = 0 }) == field("segmentByteCount", 0))
+        #expect(error(of: { $0.segmentByteCount = 12288 }) == field("segmentByteCount", 12288))
         #expect(error(of: { $0.segmentCount = 256 }) == field("segmentCount", 256))
         #expect(error(of: { $0.segmentCount = 0 }) == field("segmentCount", 0))
         #expect(error(of: { $0.deviceByteCount = 1 << 20 }) == field("segmentCount", 255))
