@@ -28,6 +28,7 @@ package enum Mutant: String, CaseIterable, Sendable {
     case positionTakenAtCommit
     case replayWithoutChecksums
     case replayAsksForTail
+    case missingHalfAsOther
     case refusedBlockIsZero
     case replayStopsAtSegmentEnd
     case replayIgnoresLimit

@@ -67,6 +67,18 @@ import Units
         #expect(bench.read(again, at: 65_536, count: 4096) == pattern(2, count: 4096))
     }
 
+    @Test func `a segment's header is written again and stands in for its first record`() throws {
+        let (bench, start) = try bench()
+        rot(bench, start)
+        try bench.open()
+        #expect(bench.report.segmentsFromRecord.count == 1)
+        rot(bench, start + 1)
+        try bench.open()
+        #expect(bench.report.segmentsFromRecord.isEmpty)
+        #expect(bench.report.recordsFromTail == 1)
+        try expectWritten(bench)
+    }
+
     @Test func `a flushed record outlives its tail, which is written again`() throws {
         let (bench, start) = try bench()
         let tail = try #require(recordBlocks(bench, from: start).last)

@@ -74,6 +74,7 @@ package struct PoolOpening {
                 logEnd: contents.logEnds.first { $0.lane == lane.index },
                 openedBy: contents.incarnation,
                 segments: found,
+                fromRecord: report.segmentsFromRecord,
                 claims: claims
             )
             try replay.run(from: source, &report)
@@ -194,9 +195,9 @@ extension Lane {
         return UInt32(truncatingIfNeeded: sinceEpoch / configuration.heatTick &- start)
     }
 
-    /// Gives headers and tails of records that recovery found without.  To be called before the
-    /// catalogue is told where the logs end, with a flush behind it: from there on these records
-    /// must be found.
+    /// Gives headers and tails of records that recovery found without, and headers of segments.
+    /// To be called before the catalogue is told where the logs end, with a flush behind it: from
+    /// there on these records must be found.
     ///
     /// - Parameter write: what a device refuses stays as it is.
     package func writeMissingBlocks(

@@ -39,12 +39,15 @@ struct Replay {
         var firstRecord: RecordNumber
         /// Records from here on were left out when a later incarnation was opened.
         var limit = RecordNumber(.max)
+        /// The segment's header, if only its first record tells it.
+        var missingHeader: SegmentHeader?
     }
 
     /// - Parameters:
     ///   - logEnd: where the log ended when the pool was opened last.
     ///   - openedBy: the incarnation that began then.
     ///   - segments: in which the log may have gone on, of all lanes.
+    ///   - fromRecord: those of them whose header is not there.
     ///   - claims: what lies in segments of which nobody can tell more.
     init(
         lane: Lane,
@@ -52,6 +55,7 @@ struct Replay {
         logEnd: LogEnd?,
         openedBy: UInt32,
         segments: [SegmentHeader],
+        fromRecord: [SegmentAddress],
         claims: [DurabilityClaim]
     ) {
         self.lane = lane
@@ -86,7 +90,8 @@ struct Replay {
                     sequence: header.segmentSequence,
                     nonce: header.nonce,
                     firstBlock: 1,
-                    firstRecord: header.firstRecord
+                    firstRecord: header.firstRecord,
+                    missingHeader: fromRecord.contains(header.address) ? header : nil
                 )
             )
         }
@@ -270,13 +275,23 @@ struct Replay {
         let restored = Arena(byteCount: Geometry.blockByteCount, isPopulated: false)
         restored.region.copy(from: arena.region.block(table))
         var missing = header
-        missing.isTail = !header.isTail
+        if !Mutant.missingHalfAsOther.isOn { missing.isTail = !header.isTail }
         var bytes = restored.region.mutableBytes
         missing.seal(into: &bytes, nonce: part.nonce)
         let device = lane.pool.devices[Int(part.address.device.rawValue)]
         let place =
             device.firstBlock(of: part.address.index)
-            + UInt64(missing.isTail ? tail : offset)
+            + UInt64(header.isTail ? offset : tail)
+        lane.missingBlocks.append((Location(device: device.index, block: place), restored))
+    }
+
+    /// Notes the header of a segment that its first record stood in for.
+    private func noteMissing(_ header: SegmentHeader) {
+        let restored = Arena(byteCount: Geometry.blockByteCount, isPopulated: false)
+        var bytes = restored.region.mutableBytes
+        header.encode(into: &bytes)
+        let device = lane.pool.devices[Int(header.deviceIndex.rawValue)]
+        let place = device.firstBlock(of: header.segmentIndex)
         lane.missingBlocks.append((Location(device: device.index, block: place), restored))
     }
 
@@ -349,8 +364,13 @@ struct Replay {
     /// Takes a segment that the catalogue does not know into the lane.
     private mutating func adopt(_ part: Part) {
         let slot = lane.pool.slot(of: part.address)
+        let previous = lane.host.previous
         lane.host.previous = SegmentLink(address: part.address, sequence: part.sequence)
         guard lane.pool.segments[slot].use == .free else { return }
+        if var header = part.missingHeader {
+            header.previous = previous
+            noteMissing(header)
+        }
         var state = SegmentState()
         state.use = .sealed
         state.stream = .host

@@ -7,7 +7,8 @@ internal import Units
 // A segment's header is one block, and nothing else holds the nonce from which the checksums of its
 // record headers start.  But the checksum of a record header also tells where it started: if header
 // and tail of the segment's first record, which lie where only a lane writes, imply the same nonce,
-// the record says what the segment's header said.  So one bad sector hides no segment.
+// the record says what the segment's header said.  So one bad sector hides no segment.  Recovery
+// writes the header again, so that another one does not either.
 //
 //     header        first record     then the segment
 //     is whole      -                is what its header says

@@ -14,7 +14,8 @@ internal import Units
 //
 // 1. Witnesses and catalogue are compared.
 // 2. Recovery reads.
-// 3. The headers and tails of records that recovery did not find are written again, and flushed.
+// 3. The headers and tails of records that recovery did not find, and headers of segments, are
+//    written again, and flushed.
 // 4. The catalogue commits the next incarnation, and where recovery found the logs to end.
 // 5. Every device gets the lanes' witnesses with the new incarnation, and is flushed.
 // 6. The catalogue commits that this incarnation was witnessed.

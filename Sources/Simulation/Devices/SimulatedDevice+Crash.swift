@@ -1,3 +1,4 @@
+internal import Engine
 internal import IO
 internal import Units
 
@@ -39,6 +40,34 @@ extension SimulatedDevice {
             })
         else { return }
         harm(block)
+    }
+
+    /// Whether a read of these blocks is refused, each time.
+    package func isUnreadable(_ blocks: Range<Int>) -> Bool {
+        !unreadable.isEmpty && blocks.contains { unreadable.contains($0) }
+    }
+
+    /// Damages a block as a power cut does beside what was being written.
+    func harm(_ block: Int) {
+        journal.trace("the cut damages block \(block) of device \(index.rawValue)")
+        DeviceFaults.damage(image.block(block), random: &random)
+        harmed.insert(block)
+        faults?.markWrong(block)
+        journal.met(.neighbourDamaged)
+    }
+
+    /// Whether a power cut has damaged a block of a block's segment, or made one unreadable.
+    /// Header and tail of a record, or of a segment its header and its first record, stand in for
+    /// each other, and so only one of a segment is damaged.
+    func isHarmed(inSegmentOf block: Int) -> Bool {
+        let segment = segment(of: block)
+        return harmed.contains { self.segment(of: $0) == segment }
+            || unreadable.contains { self.segment(of: $0) == segment }
+    }
+
+    private func segment(of block: Int) -> Int {
+        let first = Int(DeviceGeometry.firstSegmentBlock)
+        return block < first ? -1 : (block - first) / segmentBlockCount
     }
 
     /// Kills the engine's process: what the device completed it keeps, still volatile, in order;

@@ -1,4 +1,3 @@
-internal import Engine
 package import IO
 package import Units
 
@@ -37,7 +36,7 @@ package final class SimulatedDevice {
     package let index: DeviceIndex
     package let blockCount: Int
     /// Of a segment, in blocks.
-    private let segmentBlockCount: Int
+    let segmentBlockCount: Int
     package let character: DeviceCharacter
     let image: DurableImage
     let cells: CellStore
@@ -47,7 +46,7 @@ package final class SimulatedDevice {
     var unreadable: Set<Int> = []
     /// Blocks that a power cut damaged, as they lay beside what was being written, until they are
     /// written.
-    private(set) var harmed: Set<Int> = []
+    var harmed: Set<Int> = []
     /// What goes wrong; nil in a seed without faults.
     var faults: DeviceFaults?
 
@@ -310,34 +309,6 @@ package final class SimulatedDevice {
         faults?.clear(block)
         if !unreadable.isEmpty { unreadable.remove(block) }
         if !harmed.isEmpty { harmed.remove(block) }
-    }
-
-    /// Damages a block as a power cut does beside what was being written.
-    func harm(_ block: Int) {
-        journal.trace("the cut damages block \(block) of device \(index.rawValue)")
-        DeviceFaults.damage(image.block(block), random: &random)
-        harmed.insert(block)
-        faults?.markWrong(block)
-        journal.met(.neighbourDamaged)
-    }
-
-    /// Whether a power cut has damaged a block of a block's segment, or made one unreadable.  Header
-    /// and tail of a record, or of a segment its header and its first record, stand in for each
-    /// other, and so only one of a segment is damaged.
-    func isHarmed(inSegmentOf block: Int) -> Bool {
-        let segment = segment(of: block)
-        return harmed.contains { self.segment(of: $0) == segment }
-            || unreadable.contains { self.segment(of: $0) == segment }
-    }
-
-    private func segment(of block: Int) -> Int {
-        let first = Int(DeviceGeometry.firstSegmentBlock)
-        return block < first ? -1 : (block - first) / segmentBlockCount
-    }
-
-    /// Whether a read of these blocks is refused, each time.
-    package func isUnreadable(_ blocks: Range<Int>) -> Bool {
-        !unreadable.isEmpty && blocks.contains { unreadable.contains($0) }
     }
 
     private func cellsHolding(_ region: BufferRegion) -> [UInt32] {

@@ -133,6 +133,7 @@ extension SimulatedWorld {
         needsTurn = Array(repeating: true, count: lanes.count)
         order.restart(catalogue.tables)
         adoptVolumes()
+        damageLeftHalves()
         watchAllDamaged()
     }
 
@@ -166,6 +167,7 @@ extension SimulatedWorld {
     private func open(isRequired: Bool, isCut: Bool) -> Bool {
         lanes = []
         pool = nil
+        leftHalves = []
         // Whoever opens a device flushes it first: nothing that recovery reads, and decides by, can
         // be taken back later.
         for device in devices { device.makeAllDurable() }
@@ -228,6 +230,7 @@ extension SimulatedWorld {
                 guard !isCut || crashes.isOne(in: 2) else { return }
                 journal.met(.missingBlockRestored)
                 devices[Int(device.rawValue)].writeNow(offset: block * 4096, from: region)
+                noteLeftHalf(besides: Int(block), of: Int(device.rawValue), region)
             }
         }
     }

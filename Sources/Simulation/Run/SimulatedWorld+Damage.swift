@@ -170,6 +170,29 @@ extension SimulatedWorld {
         }
     }
 
+    /// Takes down where the other half of a record is that recovery writes a half of.
+    func noteLeftHalf(besides block: Int, of device: Int, _ half: BufferRegion) {
+        let nonce = RecordHeader.nonce(impliedBy: half.bytes)
+        guard let header = header(half, nonce: nonce) else { return }
+        let geometry = geometries[device]
+        let start = Int(geometry.firstBlock(of: header.segmentIndex)) + Int(header.blockOffset)
+        let tail = start + 1 + Int(header.dataBlockCount)
+        leftHalves.append((device, block == tail ? start : tail))
+    }
+
+    /// Damages what was left of some records, now that recovery has written the other half again:
+    /// a bad sector later must not cost them.
+    func damageLeftHalves() {
+        guard parameters.crashModes.contains(.neighbours) else { return }
+        for (device, block) in leftHalves
+        where crashes.isOne(in: 2) && !devices[device].isHarmed(inSegmentOf: block) {
+            if let faults = devices[device].faults, faults.hasDamage(inSegmentOf: block) {
+                continue
+            }
+            devices[device].harm(block)
+        }
+    }
+
     private func header(_ block: BufferRegion, nonce: UInt64) -> RecordHeader? {
         do throws(FormatError) {
             return try RecordHeader(decoding: block.bytes, nonce: nonce)

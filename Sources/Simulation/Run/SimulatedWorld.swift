@@ -73,6 +73,8 @@ package final class SimulatedWorld {
     /// The lanes were told to stop: requests may be turned away.
     var isStopping = false
 
+    /// Headers and tails of records whose other half recovery has just written again.
+    var leftHalves: [(device: Int, block: Int)] = []
     /// Recovery has succeeded since the last crash.
     var wasServed = false
     /// Events until a crash that was decided on; nil for none.
