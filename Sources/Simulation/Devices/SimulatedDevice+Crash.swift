@@ -33,8 +33,7 @@ extension SimulatedDevice {
         let end = write.firstBlock + write.cells.count
         let block = random.isOne(in: 2) ? write.firstBlock - 1 : end
         guard !write.cells.isEmpty, block >= 0, block < blockCount,
-            !isHarmed(inSegmentOf: block),
-            faults.map({ !$0.hasDamage(inSegmentOf: block) }) ?? true,
+            !isDamaged(inSegmentOf: block),
             !pending.contains(where: {
                 $0.firstBlock <= block && block < $0.firstBlock + $0.cells.count
             })
@@ -63,6 +62,13 @@ extension SimulatedDevice {
         let segment = segment(of: block)
         return harmed.contains { self.segment(of: $0) == segment }
             || unreadable.contains { self.segment(of: $0) == segment }
+    }
+
+    /// Whether a block of a block's segment is damaged, by a power cut or by a fault.
+    func isDamaged(inSegmentOf block: Int) -> Bool {
+        let segment = segment(of: block)
+        return isHarmed(inSegmentOf: block)
+            || faults?.hasDamage(where: { self.segment(of: $0) == segment }) ?? false
     }
 
     private func segment(of block: Int) -> Int {

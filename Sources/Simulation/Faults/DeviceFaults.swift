@@ -78,16 +78,9 @@ final class DeviceFaults {
         mark(block, in: &lost)
     }
 
-    /// Whether a block of a block's segment is damaged.
-    func hasDamage(inSegmentOf block: Int) -> Bool {
-        let segment = segment(of: block)
-        return latent.contains { self.segment(of: $0) == segment }
-            || wrong.contains { self.segment(of: $0) == segment }
-    }
-
-    private func segment(of block: Int) -> Int {
-        let first = Int(DeviceGeometry.firstSegmentBlock)
-        return block < first ? -1 : (block - first) / geometry.segmentBlockCount
+    /// Whether a block is damaged that `isMeant`.
+    func hasDamage(where isMeant: (Int) -> Bool) -> Bool {
+        latent.contains(where: isMeant) || wrong.contains(where: isMeant)
     }
 
     private func mark(_ block: Int, in marks: inout Set<Int>) {

@@ -185,10 +185,7 @@ extension SimulatedWorld {
     func damageLeftHalves() {
         guard parameters.crashModes.contains(.neighbours) else { return }
         for (device, block) in leftHalves
-        where crashes.isOne(in: 2) && !devices[device].isHarmed(inSegmentOf: block) {
-            if let faults = devices[device].faults, faults.hasDamage(inSegmentOf: block) {
-                continue
-            }
+        where crashes.isOne(in: 2) && !devices[device].isDamaged(inSegmentOf: block) {
             devices[device].harm(block)
         }
     }
