@@ -75,6 +75,7 @@ import Units
                 lane.statistics.damagedStates += 4
                 lane.statistics.heatLost += 5
                 lane.statistics.blocksTakenForLost += 6
+                lane.statistics.mapSearches += 7
             }
         }
         let json = try JSONReader.read(demo.run("status", "demo", "--json").output)
@@ -88,6 +89,7 @@ import Units
         let counts = [
             ("droppedMoveCount", 2), ("droppedPromotionCount", 4), ("failedVerificationCount", 6),
             ("damagedStateCount", 8), ("lostHeatCount", 10), ("blocksTakenForLostCount", 12),
+            ("mapSearchCount", 14),
         ]
         for (name, count) in counts {
             #expect(item[path: "counters." + name]?.unsigned == UInt64(count), "\(name)")

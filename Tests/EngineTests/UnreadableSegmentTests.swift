@@ -72,6 +72,24 @@ private final class FullPool {
 
     var seconds: UInt64 { bench.now.nanoseconds(since: start) / 1_000_000_000 }
 
+    /// Damages header and tail of every record on the device.
+    ///
+    /// - Returns: how many blocks that were.
+    func loseTables() -> Int {
+        var count = 0
+        let geometry = bench.flash
+        for block in 0..<(Int(geometry.segmentCount) * geometry.segmentBlockCount) {
+            let place = UInt64(DeviceGeometry.firstSegmentBlock) + UInt64(block)
+            let start = Int(place) * 4096
+            guard Array(bench.images[0][start..<(start + 8)]) == Array("ISORECRD".utf8) else {
+                continue
+            }
+            bench.damage(Location(device: DeviceIndex(0), block: place))
+            count += 1
+        }
+        return count
+    }
+
     /// Reads everything block by block.
     ///
     /// - Returns: the blocks that could not be read.
@@ -178,4 +196,13 @@ private final class FullPool {
     }
     #expect(askedBehind != nil)
     #expect(askedBehind != forgotten)
+}
+
+@Test func `blocks that no record tells of hold no segment for ever`() throws {
+    let full = try FullPool()
+    #expect(full.loseTables() > 0)
+    full.overwriteOthers { _ in .done }
+    #expect(full.bench.lane.statistics.mapSearches > 0)
+    #expect(full.bench.lane.statistics.blocksPoisoned == 0)
+    #expect(full.verify().isEmpty)
 }

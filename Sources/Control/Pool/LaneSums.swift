@@ -49,6 +49,7 @@ struct LaneSums {
             JSONField("poisonedBlockCount", sum(\.blocksPoisoned)),
             // Of these, blocks that their device refused again and again.
             JSONField("blocksTakenForLostCount", sum(\.blocksTakenForLost)),
+            JSONField("mapSearchCount", sum(\.mapSearches)),
             JSONField("scrubbedByteCount", bytes(\.blocksScrubbed)),
             JSONField("noSpaceCount", sum(\.noSpace)),
             JSONField("throttledTurnCount", sum(\.throttledTurns)),

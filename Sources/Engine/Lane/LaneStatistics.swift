@@ -23,6 +23,8 @@ package struct LaneStatistics: Sendable {
     package var blocksPoisoned: UInt64 = 0
     /// Of these, blocks that were not damaged but refused by their device again and again.
     package var blocksTakenForLost: UInt64 = 0
+    /// Times that the map was searched for what no record tells.
+    package var mapSearches: UInt64 = 0
     package var movesOvertaken: UInt64 = 0
     /// Moves, and chunks queued for one, that were given up because no segment was free.
     package var movesDropped: UInt64 = 0

@@ -93,6 +93,7 @@ extension Lane {
     private func considerRests(_ consider: (Instant) -> Void) {
         for tier in 0..<2 where movesRestUntil[tier] > now { consider(movesRestUntil[tier]) }
         if let deadline = askDeadline { consider(deadline) }
+        if let deadline = searchDeadline { consider(deadline) }
         guard !unreadableSegments.isEmpty, isShort(.flash) || isShort(.disk) else { return }
         if let deadline = unreadableDeadline { consider(deadline) }
     }

@@ -233,6 +233,7 @@ extension Lane {
             sealedSegments[tier].remove(at: place)
         }
         barrenSegments.remove(segment)
+        foundChunks[segment] = nil
         if !unreadableSegments.isEmpty || !unreadBlocks.isEmpty { forgetUnread(in: segment) }
     }
 

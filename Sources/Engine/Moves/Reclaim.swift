@@ -126,6 +126,10 @@ extension Lane {
         reclaim.wasRefused = false
         reclaim.endedMoveCount = endedMoveCount
         statistics.segmentsReclaimed += 1
+        if let chunks = foundChunks.removeValue(forKey: victim) {
+            reclaim.chunks = chunks
+            return endScan(&reclaim)
+        }
         scan(&reclaim)
     }
 

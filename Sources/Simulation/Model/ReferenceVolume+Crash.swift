@@ -172,9 +172,10 @@ extension ReferenceVolume {
                     // Cut by the crash: what it did to this block was just read.
                     history.patches[index].isDoubtful = false
                 }
-                let wasUnclear = history.isUnclear
+                // Before a patch becomes the base, and where none is left.
+                if history.isUnclear { history.forgetWhichZeros() }
                 foldDurable(&history, block)
-                if wasUnclear { history.forgetWhichZeros() }
+                if history.isUnclear { history.forgetWhichZeros() }
                 history.isUnclear = false
                 // What is lost is read again after every crash: one may bring it back.
                 history.isListed = !history.patches.isEmpty || history.base == .lost

@@ -55,6 +55,7 @@ package enum Probe: Int, Sendable, CaseIterable {
     case refusedWriteHealed
     case recordAppendedAgain
     case segmentContinued
+    case mapSearched
     case unreadableTakenForLost
     case goodCopyDroppedUnknowing
     case volumeShrunkUnderWrites

@@ -82,6 +82,7 @@ extension SimulatedWorld {
             if statistics.recordsAppendedAgain > 0 { journal.met(.recordAppendedAgain) }
             if statistics.segmentsContinued > 0 { journal.met(.segmentContinued) }
             if statistics.blocksTakenForLost > 0 { journal.met(.unreadableTakenForLost) }
+            if statistics.mapSearches > 0 { journal.met(.mapSearched) }
         }
     }
 
