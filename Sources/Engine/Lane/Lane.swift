@@ -129,10 +129,14 @@ package final class Lane: @unchecked Sendable {
     /// Segments that reclaim went through without gain.  They are no victims until a move has
     /// ended: it was moves under way, or queued, that held their chunks.
     var barrenSegments: Set<Int> = []
-    /// The search of the map that is under way, when the last one ended, and what was found, by
-    /// segment, that reclaim has not taken yet.
+    /// Segments that reclaim went through without gain, and never since with any: their records may
+    /// not tell what lives in them.
+    var silentSegments: Set<Int> = []
+    /// The search of the map for them that is under way, when the last one ended, how many ended
+    /// since a segment was emptied, and what was found, by segment, that reclaim has not taken yet.
     var mapSearch: MapSearch?
     var searchedAt = Instant(nanoseconds: 0)
+    var vainSearchCount = 0
     var foundChunks: [Int: [ChunkKey]] = [:]
     /// Of flash and of disk: records of copies that were refused one after the other, and until
     /// when no more are written there.

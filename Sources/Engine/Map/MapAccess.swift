@@ -233,7 +233,7 @@ extension Lane {
             sealedSegments[tier].remove(at: place)
         }
         barrenSegments.remove(segment)
-        foundChunks[segment] = nil
+        if !silentSegments.isEmpty { forgetSilent(segment) }
         if !unreadableSegments.isEmpty || !unreadBlocks.isEmpty { forgetUnread(in: segment) }
     }
 

@@ -3,7 +3,7 @@ internal import Units
 
 /// The search of a lane's map for what lives in segments whose records do not tell it.
 struct MapSearch {
-    let segments: Set<Int>
+    var segments: Set<Int>
     /// What was found, by segment.
     var chunks: [Int: [ChunkKey]] = [:]
     /// The next leaf, of this volume.
@@ -23,32 +23,29 @@ struct MapSearch {
 //      what is damaged is poisoned, what a device refuses is asked for again (UnreadBlocks)
 extension Lane {
     private static var leavesSearchedPerTurn: Int { 8 }
-    /// For so long hosts wait before the map is searched, and before it is searched again.
+    /// For so long hosts wait before the map is searched, and before it is searched again: twice as
+    /// long after each search since when no segment was emptied.
     private static var searchPause: UInt64 { 20_000_000_000 }
 
     /// When the map is to be searched; nil while there is nothing to be looked for.
     var searchDeadline: Instant? {
         guard let since = asking.stuckSince, mapSearch == nil, !shutdown.isQuiet,
-            sealedSegments[0].contains(where: tellsNothing)
-                || sealedSegments[1].contains(where: tellsNothing)
+            silentSegments.contains(where: isSearched)
         else { return nil }
-        return max(since, searchedAt).advanced(byNanoseconds: Lane.searchPause)
+        let pause = Lane.searchPause << UInt64(min(vainSearchCount, 6))
+        return max(since, searchedAt).advanced(byNanoseconds: pause)
     }
 
-    /// Whether reclaim gained nothing from a segment, and does not know better since.
-    private func tellsNothing(_ segment: Int) -> Bool {
-        (barrenSegments.contains(segment) || unreadableSegments[segment] != nil)
-            && !pool.segments[segment].isVictim && foundChunks[segment] == nil
+    private func isSearched(_ segment: Int) -> Bool {
+        silentSegments.contains(segment) && !pool.segments[segment].isVictim
+            && foundChunks[segment] == nil
     }
 
     /// Goes on with a search, or begins one if it is time.
     func searchMap() {
         if mapSearch == nil {
             guard !isReadOnly, let deadline = searchDeadline, deadline <= now else { return }
-            let segments =
-                sealedSegments[0].filter(tellsNothing)
-                + sealedSegments[1].filter(tellsNothing)
-            mapSearch = MapSearch(segments: Set(segments))
+            mapSearch = MapSearch(segments: silentSegments.filter(isSearched))
         }
         for _ in 0..<Lane.leavesSearchedPerTurn {
             guard let current = mapSearch else { return }
@@ -93,11 +90,21 @@ extension Lane {
         mapSearch?.chunks[segment, default: []].append(key)
     }
 
+    /// To be called when nothing of a segment is live any more.
+    func forgetSilent(_ segment: Int) {
+        vainSearchCount = 0
+        silentSegments.remove(segment)
+        foundChunks[segment] = nil
+        mapSearch?.segments.remove(segment)
+        mapSearch?.chunks[segment] = nil
+    }
+
     private func endSearch(_ search: MapSearch) {
         mapSearch = nil
         searchedAt = now
         hasProgressed = true
-        for (segment, chunks) in search.chunks where pool.segments[segment].use == .sealed {
+        vainSearchCount += 1
+        for (segment, chunks) in search.chunks where isSearched(segment) {
             foundChunks[segment] = chunks
             barrenSegments.remove(segment)
             unreadableSegments[segment] = nil

@@ -480,7 +480,10 @@ extension Lane {
         // The next victim is chosen in the next turn, whether or not this one has started a move.
         hasProgressed = true
         guard pool.segments[victim].use == .sealed else { return }
-        if !reclaim.hasGained {
+        if reclaim.hasGained {
+            silentSegments.remove(victim)
+        } else {
+            silentSegments.insert(victim)
             if reclaim.wasRefused {
                 leaveAlone(victim)
             } else if reclaim.endedMoveCount == endedMoveCount {
