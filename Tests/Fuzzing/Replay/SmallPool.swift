@@ -68,7 +68,6 @@ final class SmallPool {
     /// Opens the pool from what is on the devices and in the catalogue: also after a "crash".
     func open() throws(RecoveryError) {
         lanes = []
-        tables.incarnation += 1
         var contents = tables.contents
         changeRows(&contents)
         let opening = PoolOpening(
@@ -77,12 +76,13 @@ final class SmallPool {
             devices: [Self.flash, Self.disk],
             deviceIdentifiers: Self.deviceIdentifiers,
             contents: contents,
-            incarnation: tables.incarnation,
             configuration: Self.configuration,
             randomSeed: 42,
             wallSeconds: 1_800_000_000
         )
-        lanes = try opening.open(from: self, now: now).lanes
+        let opened = try opening.open(from: self, now: now)
+        lanes = opened.lanes
+        tables.incarnation = opened.pool.incarnation
     }
 }
 
