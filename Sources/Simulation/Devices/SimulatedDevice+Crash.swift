@@ -38,6 +38,7 @@ extension SimulatedDevice {
                 $0.firstBlock <= block && block < $0.firstBlock + $0.cells.count
             })
         else { return }
+        journal.met(.neighbourDamaged)
         harm(block)
     }
 
@@ -46,13 +47,12 @@ extension SimulatedDevice {
         !unreadable.isEmpty && blocks.contains { unreadable.contains($0) }
     }
 
-    /// Damages a block as a power cut does beside what was being written.
+    /// Damages a block until it is written: beside what a power cut met, or behind a recovery.
     func harm(_ block: Int) {
-        journal.trace("the cut damages block \(block) of device \(index.rawValue)")
+        journal.trace("block \(block) of device \(index.rawValue) is damaged")
         DeviceFaults.damage(image.block(block), random: &random)
         harmed.insert(block)
         faults?.markWrong(block)
-        journal.met(.neighbourDamaged)
     }
 
     /// Whether a power cut has damaged a block of a block's segment, or made one unreadable.
