@@ -188,16 +188,12 @@ final class FaultAtlas {
         )
     }
 
-    /// Whether a request that began at `since` may be told that the block cannot be read.
+    /// Whether a request that began at `since` may be told that the block cannot be read, or is
+    /// poisoned: it may have been so at any moment since.
     func excuses(_ volume: Int, _ block: UInt64, since: UInt64) -> Bool {
         watched.contains { one in
             guard one.volume == volume, one.block == block else { return false }
             return one.lastBadAt.map { $0 >= since } ?? false
         }
-    }
-
-    /// Whether the block may be marked as poisoned now.
-    func maySayPoisoned(_ volume: Int, _ block: UInt64) -> Bool {
-        watched.contains { $0.volume == volume && $0.block == block && !$0.isGood }
     }
 }

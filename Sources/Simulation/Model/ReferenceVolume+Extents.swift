@@ -17,11 +17,14 @@ package struct ExtentAnswer: Sendable {
 
 extension ReferenceVolume {
     /// Checks extents at the moment when they are answered.  They may end early, not late.
+    ///
+    /// - Parameter mayBePoisoned: whether a block may be said to be.
     package func check(
         extents: [ExtentAnswer],
         offset: UInt64,
         byteCount: UInt64,
-        bound: ReadBound
+        bound: ReadBound,
+        mayBePoisoned: (UInt64) -> Bool = { _ in false }
     ) {
         defer { endRead(bound) }
         var position = offset

@@ -36,8 +36,6 @@ package final class ReferenceVolume {
     private var requests: [IssuedRequest] = []
     private var firstRequest: UInt64 = 1
 
-    /// Whether a block may be said to be poisoned now.
-    package var mayBePoisoned: (UInt64) -> Bool = { _ in false }
     /// When the reads in flight began, oldest first.
     var openReads: [UInt64] = []
 

@@ -156,7 +156,10 @@ extension SimulatedWorld {
             extents: answers,
             offset: request.offset,
             byteCount: request.byteCount,
-            bound: bound
+            bound: bound,
+            mayBePoisoned: { [atlas] block in
+                atlas?.excuses(request.volume, block, since: request.begunAt) ?? false
+            }
         )
     }
 

@@ -37,8 +37,6 @@ extension SimulatedWorld {
             scratch: [memory.blocks.region.block(2), memory.blocks.region.block(3)],
             journal: journal
         )
-        let index = volumes.count
-        if let atlas { model.mayBePoisoned = { atlas.maySayPoisoned(index, $0) } }
         volumes.append(SimulatedVolume(model: model, row: row, pattern: pattern))
         let context = note(.create, volumes.count - 1, 0..<0)
         if isLoaded && outstanding.count > 1 { journal.met(.volumeCreatedBesideLoad) }
