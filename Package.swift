@@ -55,15 +55,16 @@ let package = Package(
         module(
             "Catalogue",
             "Units",
+            "Format",
             "IO",
             .product(name: "GRDB", package: "GRDB.swift"),
             .product(name: "GRDBSQLite", package: "GRDB.swift")
         ),
-        tests(of: "Catalogue", "Units", .product(name: "GRDB", package: "GRDB.swift")),
+        tests(of: "Catalogue", "Units", "Format", .product(name: "GRDB", package: "GRDB.swift")),
         module("Engine", "CLinux", "Units", "Format", "IO", "Policy", "Catalogue"),
         tests(of: "Engine", "Units", "Format", "IO", "Policy", "Catalogue"),
         module("Simulation", "Units", "Format", "IO", "Catalogue", "Engine"),
-        tests(of: "Simulation", "Units", "IO", "Catalogue"),
+        tests(of: "Simulation", "Units", "Format", "IO", "Catalogue"),
         .executableTarget(
             name: "simulate",
             dependencies: ["Simulation", argumentParser],

@@ -1,3 +1,4 @@
+internal import Format
 internal import GRDB
 internal import Units
 
@@ -104,12 +105,13 @@ private struct ImageWriter {
 
     func write(_ position: LanePosition) throws {
         try run(
-            "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 Int64(position.lane.rawValue), position.segment.map { Int64($0.device.rawValue) },
                 position.segment.map { Int64($0.index.rawValue) }, stored(position.segmentSequence),
                 Int64(position.blockOffset), stored(position.nextRecord.rawValue),
-                Int64(position.previousChecksum),
+                Int64(position.previousChecksum), position.mirror.begin.map { stored($0) },
+                stored(position.mirror.end), Int64(position.mirror.checksum),
             ]
         )
         try run(

@@ -115,9 +115,10 @@ package final class Catalogue: Sendable {
             )
             for end in logEnds {
                 try database.execute(
-                    sql: "INSERT OR REPLACE INTO log_ends VALUES (?, ?)",
+                    sql: "INSERT OR REPLACE INTO log_ends VALUES (?, ?, ?)",
                     arguments: [
-                        Int64(end.lane.rawValue), Int64(bitPattern: end.nextRecord.rawValue),
+                        Int64(end.lane.rawValue), stored(end.nextRecord.rawValue),
+                        Int64(end.incarnation),
                     ]
                 )
             }

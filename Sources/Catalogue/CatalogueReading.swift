@@ -1,3 +1,4 @@
+internal import Format
 internal import GRDB
 internal import Units
 
@@ -218,7 +219,7 @@ enum CatalogueReading {
             of: "positions",
             columns: """
                 lane, device, segment, segment_sequence, block_offset, next_record,
-                previous_checksum
+                previous_checksum, mirror_begin, mirror_end, mirror_checksum
                 """,
             in: database,
             path: path
@@ -240,17 +241,27 @@ enum CatalogueReading {
                 nextRecord: RecordNumber(try row.word(5)),
                 previousChecksum: try row.number(6),
                 checkpoint: age?[0] ?? 0,
-                witnessed: age?[1] ?? 0
+                witnessed: age?[1] ?? 0,
+                mirror: MirrorState(
+                    begin: row.isAbsent(7) ? nil : try row.word(7),
+                    end: try row.word(8),
+                    checksum: try row.number(9)
+                )
             )
         }
     }
 
     static func logEnds(in database: Database, path: String) throws -> [LogEnd] {
-        try rows(of: "log_ends", columns: "lane, next_record", in: database, path: path) {
-            row throws(CatalogueError) in
+        try rows(
+            of: "log_ends",
+            columns: "lane, next_record, incarnation",
+            in: database,
+            path: path
+        ) { row throws(CatalogueError) in
             LogEnd(
                 lane: LaneIndex(try row.number(0)),
-                nextRecord: RecordNumber(try row.word(1))
+                nextRecord: RecordNumber(try row.word(1)),
+                incarnation: try row.number(2)
             )
         }
     }

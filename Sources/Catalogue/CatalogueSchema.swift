@@ -15,7 +15,7 @@
 enum CatalogueSchema {
     /// "ISOT": tells a catalogue from any other SQLite database.
     static var applicationIdentifier: UInt32 { 0x4953_4F54 }
-    static var version: UInt32 { 4 }
+    static var version: UInt32 { 5 }
     static var pageByteCount: Int { 4096 }
 
     /// Name and definition of each table, in the order in which they are made.
@@ -106,7 +106,10 @@ enum CatalogueSchema {
             segment_sequence INTEGER NOT NULL,
             block_offset INTEGER NOT NULL,
             next_record INTEGER NOT NULL,
-            previous_checksum INTEGER NOT NULL
+            previous_checksum INTEGER NOT NULL,
+            mirror_begin INTEGER,
+            mirror_end INTEGER NOT NULL,
+            mirror_checksum INTEGER NOT NULL
         ) STRICT
         """
     }
@@ -114,7 +117,8 @@ enum CatalogueSchema {
         """
         CREATE TABLE log_ends (
             lane INTEGER PRIMARY KEY,
-            next_record INTEGER NOT NULL
+            next_record INTEGER NOT NULL,
+            incarnation INTEGER NOT NULL
         ) STRICT
         """
     }

@@ -1,3 +1,4 @@
+package import Format
 package import Units
 
 /// Names one leaf: a tree and the leaf's place in the address space, in units of 2 MiB.
@@ -114,6 +115,8 @@ package struct LanePosition: Hashable, Sendable {
     package var checkpoint: UInt64
     /// Every flash device was told of this checkpoint or of a later one.
     package var witnessed: UInt64
+    /// How far the lane's mirror had come; all of this checkpoint is in it, if it is whole.
+    package var mirror: MirrorState
     package init(
         lane: LaneIndex,
         segment: SegmentAddress?,
@@ -122,7 +125,8 @@ package struct LanePosition: Hashable, Sendable {
         nextRecord: RecordNumber,
         previousChecksum: UInt32,
         checkpoint: UInt64 = 0,
-        witnessed: UInt64 = 0
+        witnessed: UInt64 = 0,
+        mirror: MirrorState = .empty
     ) {
         self.lane = lane
         self.segment = segment
@@ -132,6 +136,18 @@ package struct LanePosition: Hashable, Sendable {
         self.previousChecksum = previousChecksum
         self.checkpoint = checkpoint
         self.witnessed = witnessed
+        self.mirror = mirror
+    }
+
+    /// Where the log stands.
+    package var log: LogPlace {
+        LogPlace(
+            segment: segment,
+            segmentSequence: segmentSequence,
+            blockOffset: blockOffset,
+            nextRecord: nextRecord,
+            previousChecksum: previousChecksum
+        )
     }
 }
 
@@ -144,9 +160,12 @@ package struct LogEnd: Hashable, Sendable {
     package var lane: LaneIndex
     /// The first record that was not there.
     package var nextRecord: RecordNumber
-    package init(lane: LaneIndex, nextRecord: RecordNumber) {
+    /// The life of the pool that began then.
+    package var incarnation: UInt32
+    package init(lane: LaneIndex, nextRecord: RecordNumber, incarnation: UInt32) {
         self.lane = lane
         self.nextRecord = nextRecord
+        self.incarnation = incarnation
     }
 }
 
@@ -191,7 +210,9 @@ package struct CatalogueContents: Sendable {
     package var trees: [TreeRow]
     package var segments: [SegmentRow]
     package var positions: [LanePosition]
-    /// As of the opening that `incarnation` counts; none before the first.
+    /// As of the last opening that counts for the lane: that of `incarnation`, or the one before
+    /// in a catalogue that was made anew behind an opening that was cut off.  None before the
+    /// first.
     package var logEnds: [LogEnd]
     package var leafKeys: [LeafKey]
     package var scrubs: [ScrubRow]

@@ -70,6 +70,13 @@ package enum Mutant: String, CaseIterable, Sendable {
     case scrubForgetsProgress
     case scrubLeavesBadCopy
     case recountMissesChanges
+    case mirrorUnflushed
+    case mirrorBeginsEarly
+    case mirrorOverTold
+    case mirrorSkipsLeaves
+    case mirrorRoundLast
+    case mirrorForgetsRemoved
+    case witnessOverNewest
 
     #if MUTANTS
         /// Set once, before any lane is made.

@@ -6,9 +6,10 @@ package import Units
 //     0                         superblock, copy 0
 //     64 KiB                    superblock, copy 1
 //     128 KiB                   witnesses of the lanes, a block each, first place
-//     384 KiB, 640 KiB          the same, second and third place
+//     352, 576, 800 KiB         the same, second to fourth place
 //     1 MiB                     segment 0, then one behind the other
-//     n - 1 MiB at the latest   end of the last segment
+//     behind the last segment   of flash: the mirror of the catalogue
+//     n - 1 MiB at the latest   its end
 //     n - 128 KiB               superblock, copy 2; rounded down to 4 KiB
 //     n - 64 KiB                superblock, copy 3; rounded down to 4 KiB
 
@@ -25,7 +26,7 @@ package enum DeviceLayout {
     package static var segmentBlockCountMin: Int { 2 + RecordHeader.overheadBlockCount }
 
     /// Lanes whose witnesses have room: a block each.
-    package static var witnessLaneCountMax: Int { 64 }
+    package static var witnessLaneCountMax: Int { 56 }
 
     /// The device block of a lane's witness.  Its places lie apart: damage comes in clusters.
     package static func witnessBlock(lane: LaneIndex, place: Int) -> UInt64 {
@@ -37,6 +38,20 @@ package enum DeviceLayout {
     /// Whether a block of a device is kept for witnesses.
     package static func isWitness(block: UInt64) -> Bool {
         block >= 32 && block < UInt64(32 + Witness.placeCount * witnessLaneCountMax)
+    }
+
+    /// Blocks between the last segment of a device and its last MiB: on flash, the mirror's.
+    ///
+    /// - Parameter deviceByteCount: its size when it joined the pool.
+    package static func mirrorBlockCount(
+        deviceByteCount: UInt64,
+        segmentByteCount: UInt32,
+        segmentCount: UInt32
+    ) -> Int {
+        let used =
+            headByteCount + tailByteCount + UInt64(segmentCount) * UInt64(segmentByteCount)
+        guard deviceByteCount > used else { return 0 }
+        return Int((deviceByteCount - used) / UInt64(Geometry.blockByteCount))
     }
 
     /// Where the copies of the superblock lie, in bytes; none on a device that is too small.

@@ -152,13 +152,13 @@ import Units
         #expect(try Data(contentsOf: URL(fileURLWithPath: place.path)) == before)
     }
 
-    @Test(arguments: [UInt32(0), 1, 2, 3, 5, 0x7FFF_FFFF])
+    @Test(arguments: [UInt32(0), 1, 2, 3, 4, 6, 0x7FFF_FFFF])
     func `another version is refused by number`(version: UInt32) throws {
         let place = try Place(pool: Sample.pool)
         try change(place, "PRAGMA user_version = \(version)")
         #expect(
             errorOfOpening(place)
-                == .unknownVersion(path: place.path, found: version, newestKnown: 4)
+                == .unknownVersion(path: place.path, found: version, newestKnown: 5)
         )
     }
 
@@ -205,7 +205,7 @@ import Units
         ("positions", "UPDATE positions SET device = NULL"),
         ("positions", "UPDATE positions SET previous_checksum = -1"),
         ("pool", "UPDATE pool SET incarnation = -1"),
-        ("log_ends", "INSERT INTO log_ends VALUES (-1, 5)"),
+        ("log_ends", "INSERT INTO log_ends VALUES (-1, 5, 1)"),
     ])
     func `contents with such a value are refused`(table: String, sql: String) throws {
         let place = try Place(pool: Sample.pool)

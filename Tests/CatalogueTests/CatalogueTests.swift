@@ -157,7 +157,11 @@ import Units
             let catalogue = try Catalogue(openingAt: place.path)
             #expect(try catalogue.nextIncarnation() == expected)
             let ends = (UInt16(0)..<2).map {
-                LogEnd(lane: LaneIndex($0), nextRecord: RecordNumber(.max - UInt64(expected)))
+                LogEnd(
+                    lane: LaneIndex($0),
+                    nextRecord: RecordNumber(.max - UInt64(expected)),
+                    incarnation: expected
+                )
             }
             try catalogue.begin(incarnation: expected, logEnds: ends)
             let contents = try catalogue.contents()

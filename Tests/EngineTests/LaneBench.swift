@@ -36,12 +36,13 @@ final class LaneBench: RecoverySource {
     /// The catalogue takes no commit.
     var failsCommits = false
 
-    init(flashSegments: Int = 32, diskSegments: Int = 64) throws {
+    init(flashSegments: Int = 32, diskSegments: Int = 64, mirrorBlocks: Int = 512) throws {
         flash = DeviceGeometry(
             index: DeviceIndex(0),
             role: .flash,
             segmentBlockCount: 512,
-            segmentCount: flashSegments
+            segmentCount: flashSegments,
+            mirrorBlockCount: mirrorBlocks
         )
         disk = DeviceGeometry(
             index: DeviceIndex(1),
@@ -50,7 +51,10 @@ final class LaneBench: RecoverySource {
             segmentCount: diskSegments
         )
         images = [flash, disk].map {
-            [UInt8](repeating: 0xEE, count: (256 + $0.segmentCount * $0.segmentBlockCount) * 4096)
+            [UInt8](
+                repeating: 0xEE,
+                count: (Int($0.firstMirrorBlock) + $0.mirrorBlockCount) * 4096
+            )
         }
         configuration.leafCount = 64
         configuration.isPopulated = false
@@ -92,7 +96,7 @@ final class LaneBench: RecoverySource {
         lane.writeMissingBlocks { device, block, region in
             transfer(.write, device, Int(block) * 4096, region)
         }
-        for _ in 0..<Witness.placeCount {
+        for _ in 0..<(Witness.placeCount / Witness.pairCount) {
             lane.writeOpeningWitness { device, block, region in
                 transfer(.write, device, Int(block) * 4096, region)
                 return true

@@ -47,6 +47,13 @@ import Units
         #expect(bits == [])
     }
 
+    @Test func `no flipped bit of a record of the mirror goes unnoticed`() {
+        let bits = unnoticed(in: Sample.mirror()) { span throws(FormatError) in
+            _ = try MirrorRecord.decode(span)
+        }
+        #expect(bits == [])
+    }
+
     @Test func `no flipped bit of a witness goes unnoticed`() {
         let bytes = Bytes.block { Sample.witness.encode(into: &$0) }
         let bits = unnoticed(in: bytes) { span throws(FormatError) in

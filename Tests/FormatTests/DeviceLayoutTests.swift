@@ -22,6 +22,35 @@ import Units
         )
     }
 
+    @Test func `witnesses lie apart between the superblocks and the first segment`() {
+        var blocks: Set<UInt64> = []
+        for lane in 0..<DeviceLayout.witnessLaneCountMax {
+            for place in 0..<Witness.placeCount {
+                let lane = LaneIndex(UInt16(lane))
+                let block = DeviceLayout.witnessBlock(lane: lane, place: place)
+                #expect((32..<256).contains(block) && DeviceLayout.isWitness(block: block))
+                blocks.insert(block)
+            }
+        }
+        #expect(blocks.count == DeviceLayout.witnessLaneCountMax * Witness.placeCount)
+        #expect(!DeviceLayout.isWitness(block: 31) && !DeviceLayout.isWitness(block: 256))
+    }
+
+    @Test func `the mirror has what is left between the last segment and the tail`() {
+        func count(_ byteCount: UInt64, _ segments: UInt32) -> Int {
+            DeviceLayout.mirrorBlockCount(
+                deviceByteCount: byteCount,
+                segmentByteCount: 1 << 20,
+                segmentCount: segments
+            )
+        }
+        #expect(count(10 << 20, 8) == 0)
+        #expect(count(10 << 20, 7) == 256)
+        #expect(count(10 << 20 + 4095, 7) == 256)
+        #expect(count(10 << 20, 9) == 0)
+        #expect(count(0, 0) == 0)
+    }
+
     @Test func `a device below two mebibytes has no superblock and no segment`() {
         let sizes: [UInt64] = [0, 1, 4096, 128 << 10, 2 << 20 - 1]
         for byteCount in sizes {

@@ -11,6 +11,7 @@ import Testing
         ("volume", VolumeControl.Layout.rows, VolumeControl.Layout.fixedByteCount),
         ("leaf", LeafFormat.Layout.rows, LeafFormat.Layout.byteCount),
         ("witness", Witness.Layout.rows, Witness.byteCount),
+        ("mirror record", MirrorRecord.Layout.rows, MirrorRecord.itemsOffset),
         ("heat", HeatFormat.Layout.rows, HeatFormat.byteCount),
     ]
 
@@ -34,7 +35,7 @@ import Testing
     @Test func `no two structures share a magic`() {
         let magics = [
             SegmentHeader.magic, RecordHeader.magic, Superblock.magic, LeafFormat.magic,
-            HeatFormat.magic, Witness.magic,
+            HeatFormat.magic, Witness.magic, MirrorRecord.magic,
         ]
         #expect(Set(magics).count == magics.count)
     }

@@ -185,10 +185,75 @@ enum Sample {
         deviceIdentifier: segment.deviceIdentifier,
         deviceIndex: DeviceIndex(3),
         lane: LaneIndex(2),
+        place: 3,
         incarnation: 5,
         number: 77,
-        checkpoint: 41
+        checkpoint: 41,
+        witnessed: 40,
+        witnessedIncarnation: 4,
+        log: LogPlace(
+            segment: SegmentAddress(device: DeviceIndex(1), index: SegmentIndex(0x0102_0304)),
+            segmentSequence: 0x1112_1314_1516_1718,
+            blockOffset: 99,
+            nextRecord: RecordNumber(0x2122_2324),
+            previousChecksum: 0x3132_3334
+        ),
+        logEnd: RecordNumber(0x4142_4344),
+        mirror: MirrorState(begin: 0x5152, end: 0x6162_6364, checksum: 0x7172_7374)
     )
+
+    /// One item of each kind, and a leaf and heat that go.
+    static let mirrorItems: [MirrorItem] = [
+        .freedSegment(SegmentAddress(device: DeviceIndex(1), index: SegmentIndex(7))),
+        .segment(
+            MirrorItem.Segment(
+                address: SegmentAddress(device: DeviceIndex(2), index: SegmentIndex(0x0A0B)),
+                stream: .mature,
+                sequence: 0x0102_0304_0506_0708,
+                nonce: nonce,
+                liveBlockCount: 77,
+                writtenBlockCount: 99
+            )
+        ),
+        .volume(
+            MirrorItem.Volume(
+                identifier: writers[0],
+                ownedBlockCount: 12,
+                state: 1,
+                control: control
+            )
+        ),
+        .tree(tree, parent: nil, volume: writers[0]),
+        .tree(tree, parent: TreeIdentifier(5), volume: writers[1]),
+        .leaf(tree: tree, index: leafIndex, bytes: leaf()),
+        .leaf(tree: tree, index: 3, bytes: []),
+        .heat(tree: tree, index: leafIndex, bytes: HeatFormat.encode(heat.span)),
+        .heat(tree: tree, index: 3, bytes: []),
+        .forgottenVolume(writers[1]),
+    ]
+
+    /// A record of the mirror of one block with all these items.
+    static func mirror() -> [UInt8] {
+        var place = MirrorRecord.itemsOffset
+        return Bytes.block { bytes in
+            for item in mirrorItems {
+                item.store(into: &bytes, at: place)
+                place += item.byteCount
+            }
+            _ = mirrorRecord(byteCount: place - MirrorRecord.itemsOffset).seal(&bytes)
+        }
+    }
+
+    static func mirrorRecord(byteCount: Int) -> MirrorRecord {
+        MirrorRecord(
+            poolIdentifier: segment.poolIdentifier,
+            lane: control.lane,
+            place: 0x0102_0304_05,
+            blockCount: 1,
+            byteCount: byteCount,
+            previousChecksum: 0x1122_3344
+        )
+    }
 
     static func leaf() -> [UInt8] { Leaf.encode(states, writers: writers) }
 

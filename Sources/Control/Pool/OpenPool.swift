@@ -176,13 +176,13 @@ final class OpenPool: Sendable {
         for file in files { try converting { () throws(DeviceError) in try file.flush() } }
     }
 
-    /// Writes the lanes' witnesses, one place after the other, each flushed before the next.
+    /// Writes the lanes' witnesses, one pair of places after the other, with a flush behind each.
     private static func tellDevices(
         _ lanes: [Lane],
         _ files: [DeviceFile]
     ) throws(ControlError) {
         var refused: DeviceError?
-        for _ in 0..<Witness.placeCount {
+        for _ in 0..<(Witness.placeCount / Witness.pairCount) {
             for lane in lanes {
                 lane.writeOpeningWitness { device, block, region in
                     do throws(DeviceError) {
@@ -236,20 +236,30 @@ final class OpenPool: Sendable {
         return PoolOpening(
             identifier: catalogue.pool.identifier,
             laneCount: Int(catalogue.pool.laneCount),
-            devices: devices.map { device in
-                DeviceGeometry(
-                    index: device.index,
-                    role: device.role,
-                    segmentBlockCount: Int(device.segmentByteCount) / Geometry.blockByteCount,
-                    segmentCount: Int(device.segmentCount)
-                )
-            },
+            devices: geometries(of: devices),
             deviceIdentifiers: devices.map(\.identifier),
             contents: contents,
             configuration: configuration,
             randomSeed: random.next(),
             wallSeconds: WallClock.seconds
         )
+    }
+
+    /// How devices are divided.
+    static func geometries(of devices: [DeviceRow]) -> [DeviceGeometry] {
+        devices.map { device in
+            DeviceGeometry(
+                index: device.index,
+                role: device.role,
+                segmentBlockCount: Int(device.segmentByteCount) / Geometry.blockByteCount,
+                segmentCount: Int(device.segmentCount),
+                mirrorBlockCount: DeviceLayout.mirrorBlockCount(
+                    deviceByteCount: device.byteCount,
+                    segmentByteCount: UInt32(clamping: device.segmentByteCount),
+                    segmentCount: device.segmentCount
+                )
+            )
+        }
     }
 
     private static func makeState(
@@ -345,10 +355,9 @@ final class JoinableThread: Sendable {
     }
 }
 
-/// What recovery reads from: the devices themselves, and the catalogue.
-struct DeviceSource: RecoverySource {
+/// The devices of a pool, to be read.
+struct DeviceFiles: DeviceReader {
     let files: [DeviceFile]
-    let catalogue: Catalogue
 
     func read(_ device: DeviceIndex, block: UInt64, into region: BufferRegion) -> Bool {
         do throws(DeviceError) {
@@ -360,6 +369,21 @@ struct DeviceSource: RecoverySource {
         } catch {
             return false
         }
+    }
+}
+
+/// What recovery reads from: the devices themselves, and the catalogue.
+struct DeviceSource: RecoverySource {
+    private let devices: DeviceFiles
+    private let catalogue: Catalogue
+
+    init(files: [DeviceFile], catalogue: Catalogue) {
+        devices = DeviceFiles(files: files)
+        self.catalogue = catalogue
+    }
+
+    func read(_ device: DeviceIndex, block: UInt64, into region: BufferRegion) -> Bool {
+        devices.read(device, block: block, into: region)
     }
 
     func load(_ key: LeafKey) throws(RecoveryError) -> StoredLeaf {

@@ -6,7 +6,7 @@ internal import Units
 
 /// The checkpoint in progress, if there is one.
 struct CheckpointState {
-    enum Phase { case idle, draining, flushing, committing, telling }
+    enum Phase { case idle, draining, mirroring, flushing, committing, telling }
     var phase = Phase.idle
     /// Somebody needs one: no leaf slot is clean, or segments wait to be freed.
     var isWanted = false
@@ -26,9 +26,12 @@ struct CheckpointState {
     /// Tiers that it flushes.
     var flushesFlash = false
     var flushesDisk = false
-    /// Of the witness: writes in flight, devices that took it, and times that it was written.
+    /// What it was asked to commit.
+    var position: LanePosition?
+    /// Of the witness: writes in flight, bits of the places that took it, and times that it was
+    /// written.
     var witnessesInFlight = 0
-    var witnessesTaken = 0
+    var witnessesTaken: UInt64 = 0
     var tellingAttemptCount = 0
     /// It was taken, and is being flushed.
     var isTold = false
@@ -47,6 +50,8 @@ enum CatalogueAwait {
     case leaf(Int)
     /// A leaf for a recount.
     case recount
+    /// A leaf for a round of the mirror.
+    case mirror
     case commit
 }
 
@@ -56,10 +61,12 @@ enum CatalogueAwait {
 // 1. Captured in one turn: which leaves changed, where the log stands, which segments nothing
 //    refers to any more.  A captured leaf that is about to change is encoded first.
 // 2. All records up to the position have landed.
-// 3. Both tiers are flushed: nothing that the leaves refer to is volatile any more.
-// 4. The catalogue commits.
-// 5. If it forgets segments, the devices are told so (Checkpoint+Telling).
-// 6. Only now are the forgotten segments free, each when no read is in flight to it.
+// 3. The mirror has said all of it (Mirror).
+// 4. Both tiers are flushed: nothing that the leaves refer to is volatile any more.
+// 5. The catalogue commits.
+// 6. The devices are told so (Checkpoint+Telling).
+// 7. Only now are the forgotten segments free, each when no read is in flight to it; and the leaves
+//    may leave memory: replay from the checkpoint before would need them all at once.
 extension Lane {
     func runCheckpoint() {
         // What failed may be what this checkpoint rests on.
@@ -67,6 +74,7 @@ extension Lane {
         switch checkpoint.phase {
         case .idle: if isCheckpointDue { beginCheckpoint() }
         case .draining: drainCheckpoint()
+        case .mirroring: if runMirror() { flushCheckpoint() }
         case .flushing:
             believeCheckpointFlush()
             if !isReadOnly { commitIfReady() }
@@ -80,6 +88,7 @@ extension Lane {
     private var hasChanges: Bool {
         leaves.dirtyCount > 0 || !changedSegments.isEmpty || !emptiedSegments.isEmpty
             || !changedVolumes.isEmpty || !events.isEmpty || !evictedHeat.isEmpty
+            || mirrorWantsCheckpoint
     }
 
     private var isCheckpointDue: Bool {
@@ -140,6 +149,7 @@ extension Lane {
         captureLeaves()
         captureSegments(&image)
         captureVolumes(&image)
+        captureForMirror()
         image.heat = evictedHeat
         evictedHeat.removeAll(keepingCapacity: true)
         image.scrubs = takeScrubRows()
@@ -161,7 +171,8 @@ extension Lane {
             nextRecord: host.nextNumber,
             previousChecksum: host.previousChecksum,
             checkpoint: age.checkpoint + 1,
-            witnessed: age.toldEverywhere
+            witnessed: age.toldEverywhere,
+            mirror: mirror.state
         )
     }
 
@@ -185,17 +196,7 @@ extension Lane {
             let state = pool.segments[segment]
             pool.segments[segment].isChanged = false
             guard state.lane == index, state.use == .open || state.use == .sealed else { continue }
-            image.segments.append(
-                SegmentRow(
-                    address: pool.address(of: segment),
-                    lane: index,
-                    stream: state.stream,
-                    sequence: state.sequence,
-                    nonce: state.nonce,
-                    liveBlockCount: state.liveBlockCount,
-                    writtenBlockCount: state.writtenBlockCount
-                )
-            )
+            image.segments.append(row(ofSegment: segment))
         }
         changedSegments.removeAll(keepingCapacity: true)
         checkpoint.forgetting = emptiedSegments
@@ -207,6 +208,27 @@ extension Lane {
                 releaseSegment(segment)
             }
         }
+    }
+
+    func row(ofSegment segment: Int) -> SegmentRow {
+        let state = pool.segments[segment]
+        return SegmentRow(
+            address: pool.address(of: segment),
+            lane: index,
+            stream: state.stream,
+            sequence: state.sequence,
+            nonce: state.nonce,
+            liveBlockCount: state.liveBlockCount,
+            writtenBlockCount: state.writtenBlockCount
+        )
+    }
+
+    func treeRow(_ volume: Int) -> TreeRow {
+        TreeRow(
+            identifier: volumes[volume].tree,
+            parent: nil,
+            volume: volumes[volume].identifier
+        )
     }
 
     private func captureVolumes(_ image: inout CheckpointImage) {
@@ -225,13 +247,7 @@ extension Lane {
                 continue
             }
             image.volumes.append(currentRow(volume))
-            image.trees.append(
-                TreeRow(
-                    identifier: volumes[volume].tree,
-                    parent: nil,
-                    volume: volumes[volume].identifier
-                )
-            )
+            image.trees.append(treeRow(volume))
         }
         changedVolumes.removeAll(keepingCapacity: true)
     }
@@ -254,6 +270,7 @@ extension Lane {
         }
         evictedHeat = image.heat + evictedHeat
         events = image.events + events
+        cancelMirror()
         checkpoint.image = nil
         checkpoint.phase = .idle
         checkpoint.isWanted = true
@@ -319,11 +336,16 @@ extension Lane {
             && checkpoint.heatEncoded == checkpoint.heatOnly.count
     }
 
-    // MARK: Steps 2 to 4
+    // MARK: Steps 2 to 5
 
     private func drainCheckpoint() {
-        guard landedThrough >= checkpoint.through else { return }
+        guard landedThrough >= checkpoint.through, encodeSlice() else { return }
+        beginMirroring()
+    }
+
+    private func flushCheckpoint() {
         guard operations.freeCount > pool.devices.count else { return }
+        checkpoint.image?.position.mirror = mirror.state
         checkpoint.phase = .flushing
         checkpoint.flushFailed = false
         checkpoint.flushesFlash = false
@@ -388,14 +410,14 @@ extension Lane {
     }
 
     private func commitIfReady() {
-        let isEncoded = encodeSlice()
-        guard checkpoint.flushesInFlight == 0, checkpoint.flushBar == nil, isEncoded,
+        guard checkpoint.flushesInFlight == 0, checkpoint.flushBar == nil,
             var image = checkpoint.image
         else { return }
         if Mutant.positionTakenAtCommit.isOn { image.position = position }
         invariant(!checkpoint.flushFailed, "a failed flush puts up the fence")
         checkpoint.phase = .committing
         checkpoint.image = nil
+        checkpoint.position = image.position
         catalogueOutbox.append(.commit(image))
         catalogueAwaited.append(.commit)
     }
@@ -417,10 +439,15 @@ extension Lane {
             completeRecountLoad(leaf)
         case (.recount, .failed(let reason)):
             failRecountLoad(reason)
+        case (.mirror, .loaded(let leaf)):
+            completeMirrorLoad(leaf)
+        case (.mirror, .failed(let reason)):
+            catalogueIsGood = false
+            fence("lane \(index.rawValue): the catalogue failed: \(reason)")
         case (.commit, .failed(let reason)):
             catalogueIsGood = false
             fence("lane \(index.rawValue): the catalogue failed: \(reason)")
-        case (.leaf, .committed), (.recount, .committed), (.commit, .loaded):
+        case (.leaf, .committed), (.recount, .committed), (.mirror, .committed), (.commit, .loaded):
             invariantFailed("the catalogue answers in order", file: #fileID, line: #line)
         }
     }
@@ -440,18 +467,14 @@ extension Lane {
     }
 
     private func endCheckpoint() {
-        for slot in checkpoint.captured { leaves.entries[slot].isCommitting = false }
         for (volume, leaf) in checkpoint.stored { presence[volume].insert(leaf) }
         for (volume, leaf) in checkpoint.vacated { presence[volume].remove(leaf) }
         for volume in checkpoint.forgottenVolumes { volumes[volume].life = .free }
         if Mutant.segmentFreedBeforeCommit.isOn {
             checkpoint.forgetting.removeAll { pool.segments[$0].use != .forgetting }
         }
-        age.checkpoint += 1
-        if checkpoint.forgetting.isEmpty || Mutant.segmentFreedBeforeWitness.isOn {
-            releaseForgotten()
-        } else {
-            beginTelling()
-        }
+        if let position = checkpoint.position { age.noteCommitted(position) }
+        checkpoint.position = nil
+        beginTelling()
     }
 }

@@ -176,8 +176,11 @@ package final class Lane: @unchecked Sendable {
     // Checkpoint and catalogue
     var checkpoint = CheckpointState()
     var age = LaneAge()
-    /// A block for each device's witness.
+    /// Two blocks for each device's witness.
     let witnessArena: Arena
+    var mirror: Mirror
+    /// The record of the mirror that is being filled or written.
+    let mirrorArena: Arena
     var catalogueOutbox: [CatalogueRequest] = []
     var catalogueAwaited: [CatalogueAwait] = []
     var events: [EventRow] = []
@@ -253,7 +256,14 @@ package final class Lane: @unchecked Sendable {
         )
         askArena = Arena(byteCount: Geometry.blockByteCount, isPopulated: false)
         witnessArena = Arena(
-            byteCount: pool.devices.count * Geometry.blockByteCount,
+            byteCount: pool.devices.count * Witness.pairCount * Geometry.blockByteCount,
+            isPopulated: configuration.isPopulated
+        )
+        mirror = Mirror(
+            ring: MirrorRing(lane: index, laneCount: pool.laneCount, devices: pool.devices)
+        )
+        mirrorArena = Arena(
+            byteCount: configuration.mirrorRecordBlockMax * Geometry.blockByteCount,
             isPopulated: configuration.isPopulated
         )
         flashReclaim = Reclaim(tier: .flash)
@@ -338,7 +348,8 @@ package final class Lane: @unchecked Sendable {
             endReading(Int(slot.segment))
         case .flush: completeFlush(slot, isGood: isGood)
         case .checkpointFlush: completeCheckpointFlush(slot, isGood: isGood)
-        case .witness: completeWitness(isGood: isGood)
+        case .witness: completeWitness(owner, isGood: isGood)
+        case .mirror: completeMirrorWrite(slot, isGood: isGood)
         case .discard: break
         }
     }

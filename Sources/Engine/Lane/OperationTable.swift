@@ -27,8 +27,10 @@ struct OperationSlot: BitwiseCopyable {
         case flush
         /// A flush before a checkpoint is committed, or behind its witness.
         case checkpointFlush
-        /// The witness of a checkpoint.
+        /// The witness of a checkpoint; `owner` is twice the device, and which of a pair it is.
         case witness
+        /// A piece of a record of the mirror.
+        case mirror
         case discard
     }
     var owner = Owner.free
@@ -53,7 +55,7 @@ struct OperationSlot: BitwiseCopyable {
 /// What a lane asks a device for.
 package enum OperationPurpose: Sendable {
     case hostRead, mergeRead, hostRecord, moveRead, moveRecord, verifyRead, scanRead, scrubRead
-    case recordFlush, checkpointFlush, witness, discard
+    case recordFlush, checkpointFlush, witness, mirror, discard
 }
 
 /// The operations of a lane that have not completed, and those that wait to be taken.
@@ -147,6 +149,7 @@ struct OperationTable {
         case .flush: purpose = .recordFlush
         case .checkpointFlush: purpose = .checkpointFlush
         case .witness: purpose = .witness
+        case .mirror: purpose = .mirror
         case .free, .discard: purpose = .discard
         }
         return (purpose, slot.isRepeated)

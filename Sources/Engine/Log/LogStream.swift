@@ -160,6 +160,8 @@ extension Lane {
             Int(slot.headerOffset) + Int(slot.dataCount) + RecordHeader.overheadBlockCount
         stream.nextNumber = slot.number.next
         pool.segments[Int(slot.segment)].writtenBlockCount = UInt32(stream.cursor)
+        // How far hosts have written, the log itself tells.
+        if stream.kind != .host { noteChanged(Int(slot.segment)) }
         submitRecordWrite(record, for: owner)
     }
 

@@ -15,7 +15,9 @@ struct CatalogueCheck {
         for position in contents.positions { try check(position) }
         for end in contents.logEnds {
             try check(end.lane)
-            guard isRecord(end.nextRecord) else { throw .rowImpossible(table: "log_ends") }
+            guard isRecord(end.nextRecord), end.incarnation <= contents.incarnation else {
+                throw .rowImpossible(table: "log_ends")
+            }
         }
         try check(contents.volumes)
         let trees = Set(contents.volumes.map(\.tree))
@@ -61,7 +63,8 @@ struct CatalogueCheck {
     private func check(_ position: LanePosition) throws(RecoveryError) {
         try check(position.lane)
         guard isRecord(position.nextRecord), position.checkpoint < .max >> 1,
-            position.witnessed <= position.checkpoint
+            position.witnessed <= position.checkpoint, position.mirror.end < .max >> 1,
+            position.mirror.begin ?? 0 <= position.mirror.end
         else { throw .rowImpossible(table: "positions") }
         guard let segment = position.segment else { return }
         let device = try device(of: segment)

@@ -55,7 +55,7 @@ package struct PoolOpening {
             deviceIdentifiers: deviceIdentifiers,
             recordDataBlockMax: configuration.recordDataBlockMax
         )
-        let witnesses = try Witnesses(self, source)
+        let witnesses = try witnesses(from: source)
         try check(witnesses)
         try CatalogueCheck(laneCount: laneCount, devices: devices).check(contents)
         adoptSegments(into: pool)
@@ -72,14 +72,17 @@ package struct PoolOpening {
                 lane: lane,
                 position: position,
                 logEnd: contents.logEnds.first { $0.lane == lane.index },
-                openedBy: contents.incarnation,
                 segments: found,
                 fromRecord: report.segmentsFromRecord,
                 claims: claims
             )
             try replay.run(from: source, &report)
             lane.finishRecovery()
-            lane.adoptAge(position, witnesses)
+            lane.adoptAge(
+                position,
+                witnesses,
+                witnessedIncarnation: contents.witnessedIncarnation
+            )
         }
         tell(report, to: lanes.first)
         pool.beginAllocation()
@@ -208,7 +211,9 @@ extension Lane {
     }
 
     /// Where recovery found the lane's log to end.  To be asked for before the lane runs.
-    package var logEnd: LogEnd { LogEnd(lane: index, nextRecord: host.nextNumber) }
+    package var logEnd: LogEnd {
+        LogEnd(lane: index, nextRecord: host.nextNumber, incarnation: pool.incarnation)
+    }
 
     /// Ends recovery: the lane can serve.
     func finishRecovery() {

@@ -3,10 +3,14 @@ package import Format
 package import IO
 package import Units
 
-/// Where recovery reads from.  It only reads: a crash in recovery changes nothing.
-package protocol RecoverySource {
+/// The devices of a pool, for who only reads.
+package protocol DeviceReader {
     /// Reads whole blocks of a device into `region`; false when the device reports an error.
     func read(_ device: DeviceIndex, block: UInt64, into region: BufferRegion) -> Bool
+}
+
+/// Where recovery reads from.  It only reads: a crash in recovery changes nothing.
+package protocol RecoverySource: DeviceReader {
     /// A leaf as the last checkpoint left it; its bytes are empty when there is none.
     func load(_ key: LeafKey) throws(RecoveryError) -> StoredLeaf
 }

@@ -45,7 +45,6 @@ struct Replay {
 
     /// - Parameters:
     ///   - logEnd: where the log ended when the pool was opened last.
-    ///   - openedBy: the incarnation that began then.
     ///   - segments: in which the log may have gone on, of all lanes.
     ///   - fromRecord: those of them whose header is not there.
     ///   - claims: what lies in segments of which nobody can tell more.
@@ -53,7 +52,6 @@ struct Replay {
         lane: Lane,
         position: LanePosition?,
         logEnd: LogEnd?,
-        openedBy: UInt32,
         segments: [SegmentHeader],
         fromRecord: [SegmentAddress],
         claims: [DurabilityClaim]
@@ -103,7 +101,7 @@ struct Replay {
             }
         }
         guard let logEnd, !Mutant.leftOutReplayed.isOn else { return }
-        for index in parts.indices where parts[index].sequence >> 32 < UInt64(openedBy) {
+        for index in parts.indices where parts[index].sequence >> 32 < UInt64(logEnd.incarnation) {
             parts[index].limit = min(parts[index].limit, logEnd.nextRecord)
         }
     }

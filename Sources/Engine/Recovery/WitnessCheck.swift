@@ -17,7 +17,8 @@ internal import Units
 // 3. The headers and tails of records that recovery did not find, and headers of segments, are
 //    written again, and flushed.
 // 4. The catalogue commits the next incarnation, and where recovery found the logs to end.
-// 5. Every device gets the lanes' witnesses with the new incarnation, and is flushed.
+// 5. Every device gets the lanes' witnesses with the new incarnation, in all their places, and is
+//    flushed in between.
 // 6. The catalogue commits that this incarnation was witnessed.
 // 7. The lanes serve.
 
@@ -34,13 +35,18 @@ struct Witnesses {
     private var found: [[Witness?]]
 
     /// Reads what the devices of a pool were told.
-    init(_ opening: PoolOpening, _ source: some RecoverySource) throws(RecoveryError) {
-        guard opening.laneCount <= DeviceLayout.witnessLaneCountMax else {
-            throw .rowImpossible(table: "pool")
-        }
+    ///
+    /// - Parameter laneCount: at most `DeviceLayout.witnessLaneCountMax`.
+    init(
+        pool: PoolIdentifier,
+        laneCount: Int,
+        devices: [DeviceGeometry],
+        deviceIdentifiers: [DeviceIdentifier],
+        _ source: some DeviceReader
+    ) {
         let arena = Arena(byteCount: Geometry.blockByteCount, isPopulated: false)
-        found = opening.devices.map { device in
-            (0..<opening.laneCount).map { index in
+        found = devices.map { device in
+            (0..<laneCount).map { index in
                 let lane = LaneIndex(UInt16(index))
                 var newest: Witness?
                 for place in 0..<Witness.placeCount {
@@ -50,9 +56,8 @@ struct Witnesses {
                         source.read(device.index, block: block, into: arena.region)
                             || source.read(device.index, block: block, into: arena.region),
                         let one = Self.witness(in: arena.region), one.lane == lane,
-                        one.poolIdentifier == opening.identifier,
-                        one.deviceIdentifier
-                            == opening.deviceIdentifiers[Int(device.index.rawValue)],
+                        one.place == place, one.poolIdentifier == pool,
+                        one.deviceIdentifier == deviceIdentifiers[Int(device.index.rawValue)],
                         one.number > newest?.number ?? 0, one.number < .max >> 1
                     else { continue }
                     newest = one
@@ -74,15 +79,15 @@ struct Witnesses {
     /// What a device was told of each lane, by lane.
     subscript(device: DeviceIndex) -> [Witness?] { found[Int(device.rawValue)] }
 
-    /// A number for the lane's next witness, above all that the devices have.  Its place is not
-    /// one in which a device has its newest, if there is such a place: what refuses one write after
-    /// the other, in life after life, keeps that one.
-    func nextNumber(of lane: LaneIndex) -> UInt64 {
-        let newest = found.compactMap { $0[Int(lane.rawValue)]?.number }
-        let next = (newest.max() ?? 0) + 1
-        let count = UInt64(Witness.placeCount)
-        let places = Set(newest.map { $0 % count })
-        return (next..<(next + count)).first { !places.contains($0 % count) } ?? next
+    /// The highest number that any device has of the lane.
+    func newestNumber(of lane: LaneIndex) -> UInt64 {
+        found.compactMap { $0[Int(lane.rawValue)]?.number }.max() ?? 0
+    }
+
+    /// The places of a device for the lane's next witness: not those that have the newest one.
+    func nextPair(of lane: LaneIndex, on device: DeviceIndex) -> Int {
+        guard let newest = self[device][Int(lane.rawValue)] else { return 0 }
+        return newest.place / Witness.pairCount ^ 1
     }
 }
 
@@ -91,7 +96,20 @@ extension PoolOpening {
     /// told what the catalogue says it was.  Reads only; to be called before the catalogue is
     /// changed, so that no attempt makes it look newer.
     package func checkAge(from source: some RecoverySource) throws(RecoveryError) {
-        try check(try Witnesses(self, source))
+        try check(try witnesses(from: source))
+    }
+
+    func witnesses(from source: some DeviceReader) throws(RecoveryError) -> Witnesses {
+        guard laneCount <= DeviceLayout.witnessLaneCountMax else {
+            throw .rowImpossible(table: "pool")
+        }
+        return Witnesses(
+            pool: identifier,
+            laneCount: laneCount,
+            devices: devices,
+            deviceIdentifiers: deviceIdentifiers,
+            source
+        )
     }
 
     func check(_ witnesses: Witnesses) throws(RecoveryError) {

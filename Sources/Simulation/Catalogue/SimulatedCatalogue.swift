@@ -188,6 +188,8 @@ package struct CatalogueTables: Sendable {
 
     package var scrubRows: [ScrubRow] { scrubs.keys.sorted().compactMap { scrubs[$0] } }
 
+    package var positionRows: [LanePosition] { positions.values.sorted { $0.lane < $1.lane } }
+
     private var sortedTrees: [TreeRow] { trees.values.sorted { $0.identifier < $1.identifier } }
 
     /// What the engine gets to open a pool.
@@ -197,11 +199,71 @@ package struct CatalogueTables: Sendable {
             volumes: volumes.values.sorted { $0.identifier < $1.identifier },
             trees: sortedTrees,
             segments: segmentRows,
-            positions: positions.values.sorted { $0.lane < $1.lane },
+            positions: positionRows,
             logEnds: logEnds,
             leafKeys: leafKeys,
             scrubs: scrubRows,
             witnessedIncarnation: witnessedIncarnation
         )
+    }
+}
+
+// MARK: A catalogue that was made anew
+
+extension CatalogueTables {
+    /// Takes over what only people need, and no device holds.
+    package mutating func keepEvents(of other: CatalogueTables) { events = other.events }
+
+    /// In what the rows of a lane are not those of `other`; nil when they are the same.
+    package func difference(from other: CatalogueTables, lane: LaneIndex) -> String? {
+        func rows(_ tables: CatalogueTables) -> [VolumeRow] {
+            tables.contents.volumes.filter { $0.lane == lane }
+        }
+        let (mine, theirs) = (rows(self), rows(other))
+        guard mine == theirs else { return "volumes \(mine) are not \(theirs)" }
+        let names = Set(mine.map(\.identifier))
+        let (trees, others) = (
+            sortedTrees.filter { names.contains($0.volume) },
+            other.sortedTrees.filter { names.contains($0.volume) }
+        )
+        guard trees == others else { return "trees \(trees) are not \(others)" }
+        let position = (positions[lane], other.positions[lane])
+        guard position.0 == position.1 else {
+            return "position \(String(describing: position.0)) is not "
+                + "\(String(describing: position.1))"
+        }
+        return segmentDifference(from: other, lane: lane)
+            ?? leafDifference(from: other, Set(trees.map(\.identifier)))
+    }
+
+    private func segmentDifference(from other: CatalogueTables, lane: LaneIndex) -> String? {
+        // How far hosts have written in a segment is of no use to anybody, and told now and then.
+        func rows(_ tables: CatalogueTables) -> [SegmentRow] {
+            tables.segmentRows.filter { $0.lane == lane }.map { row in
+                var row = row
+                if row.stream == .host { row.writtenBlockCount = 0 }
+                return row
+            }
+        }
+        let (mine, theirs) = (rows(self), rows(other))
+        if let row = mine.first(where: { !theirs.contains($0) }) { return "segment \(row) is new" }
+        if let row = theirs.first(where: { !mine.contains($0) }) { return "segment \(row) is gone" }
+        return nil
+    }
+
+    private func leafDifference(
+        from other: CatalogueTables,
+        _ trees: Set<TreeIdentifier>
+    ) -> String? {
+        let keys = Set(leafKeys).union(other.leafKeys).filter { trees.contains($0.tree) }
+        for key in keys.sorted() {
+            let (mine, theirs) = (leaf(key), other.leaf(key))
+            let name = "leaf \(key.tree.rawValue)/\(key.index)"
+            if mine.bytes != theirs.bytes {
+                return "\(name) has \(mine.bytes.count) bytes, not these \(theirs.bytes.count)"
+            }
+            if mine.heat != theirs.heat { return "\(name) has other heat" }
+        }
+        return nil
     }
 }

@@ -144,11 +144,12 @@ final class DeviceFaults {
             return .writeError(doneCount: random.isOne(in: 2) ? 0 : random.below(blocks.count))
         }
         guard site != .witnessWrite else { return .none }
-        guard rates.reachesHostRecords || geometry.role == .disk || site == .matureWrite else {
-            return .none
-        }
+        guard
+            rates.reachesHostRecords || geometry.role == .disk || site == .matureWrite
+                || site == .mirrorWrite
+        else { return .none }
         if fires(rates.lostWriteOneIn) { return .lostWrite }
-        guard rates.reachesHostRecords || geometry.role == .disk,
+        guard rates.reachesHostRecords || geometry.role == .disk, site != .mirrorWrite,
             fires(rates.misdirectedWriteOneIn), let distance = drawDistance(blocks)
         else { return .none }
         return .misdirectedWrite(by: distance)
@@ -251,6 +252,7 @@ final class DeviceFaults {
     private func recoverySite(of blocks: Range<Int>) -> FaultSite {
         let first = blocks.lowerBound - Int(DeviceGeometry.firstSegmentBlock)
         if first < 0 { return .recoveryWitnessRead }
+        if blocks.lowerBound >= Int(geometry.firstMirrorBlock) { return .mirrorRead }
         let isHeader = blocks.count == 1 && first % geometry.segmentBlockCount == 0
         return isHeader ? .recoveryHeaderRead : .recoveryRecordRead
     }

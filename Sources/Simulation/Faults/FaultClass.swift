@@ -37,11 +37,17 @@ package enum FaultSite: Int, Sendable, CaseIterable {
     case recordFlush, flashCheckpointFlush, diskCheckpointFlush
     /// What a device is told of a checkpoint.
     case witnessWrite
+    /// What is told to flash besides the catalogue.
+    case mirrorWrite
     case recoveryHeaderRead, recoveryRecordRead, recoveryWitnessRead
+    /// When the catalogue is made anew.
+    case mirrorRead
 
     package var isWrite: Bool {
         switch self {
-        case .hostRecordWrite, .segmentHeaderWrite, .matureWrite, .coldWrite, .witnessWrite: true
+        case .hostRecordWrite, .segmentHeaderWrite, .matureWrite, .coldWrite, .witnessWrite,
+            .mirrorWrite:
+            true
         default: false
         }
     }
@@ -55,7 +61,7 @@ package enum FaultSite: Int, Sendable, CaseIterable {
 
     package var isRecovery: Bool {
         switch self {
-        case .recoveryHeaderRead, .recoveryRecordRead, .recoveryWitnessRead: true
+        case .recoveryHeaderRead, .recoveryRecordRead, .recoveryWitnessRead, .mirrorRead: true
         default: false
         }
     }
@@ -76,8 +82,10 @@ extension FaultClass {
         case .writeError: return site.isWrite
         // A witness is one block.  Devices that lose it as often as they are told are like those
         // that were put back from a copy, and are refused.
-        case .partialWrite, .lostWrite, .misdirectedWrite:
-            return site.isWrite && site != .witnessWrite
+        case .partialWrite, .lostWrite: return site.isWrite && site != .witnessWrite
+        // They go astray among the segments.
+        case .misdirectedWrite:
+            return site.isWrite && site != .witnessWrite && site != .mirrorWrite
         case .flushError: return site.isFlush
         }
     }

@@ -77,6 +77,7 @@ package final class DeviceOrderOracle {
         writeCount += 1
         for block in first..<(first + Int(bytes / 4096)) {
             if DeviceLayout.isWitness(block: UInt64(block)) { continue }
+            if geometries[device].isMirror(block) { continue }
             guard geometries[device].contains(block) else {
                 return journal.report(
                     .operationRules,
@@ -301,11 +302,24 @@ package struct WatchedGeometry: Sendable {
     package var firstBlock: Int
     package var segmentBlockCount: Int
     package var segmentCount: Int
+    package var mirrorBlockCount: Int
 
-    package init(firstBlock: Int, segmentBlockCount: Int, segmentCount: Int) {
+    package init(
+        firstBlock: Int,
+        segmentBlockCount: Int,
+        segmentCount: Int,
+        mirrorBlockCount: Int
+    ) {
         self.firstBlock = firstBlock
         self.segmentBlockCount = segmentBlockCount
         self.segmentCount = segmentCount
+        self.mirrorBlockCount = mirrorBlockCount
+    }
+
+    /// Whether it lies behind the last segment, where the mirror of the catalogue is.
+    func isMirror(_ block: Int) -> Bool {
+        let first = firstBlock + segmentCount * segmentBlockCount
+        return block >= first && block < first + mirrorBlockCount
     }
 
     func contains(_ block: Int) -> Bool {

@@ -18,6 +18,8 @@ package enum Oracle: String, Sendable, CaseIterable {
     case space = "O9"
     /// Recovery succeeds, on any image.
     case recovers = "O10"
+    /// The catalogue can be made anew from the devices, as it was.
+    case rebuilds = "O11"
     /// Everything comes to an end.
     case liveness = "O12"
     /// A scrub finds all damage and none that is not there, and goes on where it was.

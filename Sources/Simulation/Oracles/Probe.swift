@@ -68,6 +68,14 @@ package enum Probe: Int, Sendable, CaseIterable {
     case scrubPoisoned
     case scrubDoubtSettled
     case rotOverwritten
+    case catalogueLost
+    case catalogueMadeAnew
+    /// From the checkpoint before the last one that it had committed.
+    case catalogueMadeFromEarlier
+    case mirrorNotWhole
+    case mirrorDamaged
+    case mirrorRoundEnded
+    case mirrorGivenUp
 }
 
 /// How often each probe was met.

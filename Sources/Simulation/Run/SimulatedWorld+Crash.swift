@@ -83,6 +83,8 @@ extension SimulatedWorld {
             if statistics.segmentsContinued > 0 { journal.met(.segmentContinued) }
             if statistics.blocksTakenForLost > 0 { journal.met(.unreadableTakenForLost) }
             if statistics.mapSearches > 0 { journal.met(.mapSearched) }
+            if statistics.mirrorRounds > 0 { journal.met(.mirrorRoundEnded) }
+            if statistics.mirrorsGivenUp > 0 { journal.met(.mirrorGivenUp) }
         }
     }
 
@@ -121,6 +123,7 @@ extension SimulatedWorld {
 
     /// Opens the pool from what the devices and the catalogue hold; often more than once.
     func recover() {
+        loseCatalogueAtTimes()
         if !mayPutBack || !crashes.isOne(in: 3) || !openFromOlderCatalogue() {
             var openings = crashes.isOne(in: 8) ? 2 : 1
             while openings > 0, journal.isEmpty {
@@ -133,6 +136,7 @@ extension SimulatedWorld {
         wasServed = true
         needsTurn = Array(repeating: true, count: lanes.count)
         order.restart(catalogue.tables)
+        noteMirrors()
         adoptVolumes()
         damageLeftHalves()
         watchAllDamaged()
@@ -209,18 +213,20 @@ extension SimulatedWorld {
     /// Writes the lanes' witnesses, as whoever opens a pool does, and notes that they were.
     private func tellDevices(isCut: Bool) {
         // How many places are written before the cut.
-        let told = isCut ? crashes.below(Witness.placeCount + 1) : Witness.placeCount
-        for _ in 0..<told {
-            for lane in lanes {
+        let times = Witness.placeCount / Witness.pairCount
+        let told = isCut ? crashes.below(times + 1) : times
+        for time in 0..<told {
+            // The last time for some lanes only.
+            let laneCount =
+                isCut && time == told - 1 ? 1 + crashes.below(lanes.count) : lanes.count
+            for lane in lanes[..<laneCount] {
                 lane.writeOpeningWitness { device, block, region in
                     devices[Int(device.rawValue)].writeNow(offset: block * 4096, from: region)
                     return true
                 }
             }
         }
-        if !isCut || told == Witness.placeCount && crashes.isOne(in: 2) {
-            catalogue.noteWitnessed()
-        }
+        if !isCut { catalogue.noteWitnessed() }
     }
 
     /// Writes what recovery missed of records, as whoever opens a pool does; some of it, when that

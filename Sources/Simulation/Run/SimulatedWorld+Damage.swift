@@ -24,10 +24,11 @@ extension SimulatedWorld {
         guard let atlas, atlas.damagedCount - harmedCount < FaultRates.damagedBlockMax else {
             return
         }
-        switch atlas.faults[0].random.below(14) {
+        switch atlas.faults[0].random.below(15) {
         case 0, 1: return damageTable(hit)
         case 2, 3: return damageSegmentHeader(hit)
         case 4: return damageWitness(hit)
+        case 5: return damageMirror(hit)
         default: break
         }
         let usable = volumes.indices.filter { volumes[$0].life == .live }
@@ -154,6 +155,24 @@ extension SimulatedWorld {
         }
         guard blocks.allSatisfy({ !atlas.faults[device].isDamaged($0) }) else { return }
         _ = hit(devices[device], atlas.faults[0].random.pick(blocks))
+    }
+
+    /// Damages a block of a mirror that its lane's devices were told of.
+    private func damageMirror(_ hit: (SimulatedDevice, Int) -> Bool) {
+        let positions = catalogue.tables.positionRows
+        guard let atlas, !positions.isEmpty else { return }
+        let position = atlas.faults[0].random.pick(positions)
+        let mirror = position.mirror
+        guard let begin = mirror.begin, begin < mirror.end else { return }
+        let ring = MirrorRing(
+            lane: position.lane,
+            laneCount: parameters.laneCount,
+            devices: geometries
+        )
+        let place = begin + atlas.faults[0].random.below(mirror.end - begin)
+        for piece in ring.pieces(from: place, count: 1) {
+            _ = hit(devices[Int(piece.device.rawValue)], Int(piece.block))
+        }
     }
 
     /// Whether a block is the header of a segment in which a log went on after the last checkpoint.

@@ -31,7 +31,7 @@ extension SimulatedWorld {
     func site(of operation: Operation, _ purpose: OperationPurpose) -> FaultSite? {
         let geometry = geometries[Int(operation.device.rawValue)]
         let onFlash = geometry.role == .flash
-        if operation.kind == .write, purpose != .witness {
+        if operation.kind == .write, purpose != .witness, purpose != .mirror {
             let block = Int(operation.offset / 4096) - Int(DeviceGeometry.firstSegmentBlock)
             if block % geometry.segmentBlockCount == 0 { return .segmentHeaderWrite }
         }
@@ -47,6 +47,7 @@ extension SimulatedWorld {
         case .recordFlush: return .recordFlush
         case .checkpointFlush: return onFlash ? .flashCheckpointFlush : .diskCheckpointFlush
         case .witness: return .witnessWrite
+        case .mirror: return .mirrorWrite
         case .discard: return nil
         }
     }

@@ -42,6 +42,7 @@ extension SimulatedWorld {
         readAll()
         converge("all volumes are read back") { self.isQuiet }
         checkSpace()
+        awaitMirrors()
         if atlas == nil, crashes.isOne(in: 4) { findRot() }
         switch crashes.below(3) {
         // What is lost cannot be read back after another start.

@@ -75,6 +75,8 @@ package final class SimulatedWorld {
 
     /// Headers and tails of records whose other half recovery has just written again.
     var leftHalves: [(device: Int, block: Int)] = []
+    /// Of each lane, whether its mirror was whole at the last two checkpoints.
+    var mirrorsWhole: [LaneIndex: [Bool]] = [:]
     /// Recovery has succeeded since the last crash.
     var wasServed = false
     /// Events until a crash that was decided on; nil for none.
@@ -109,9 +111,10 @@ package final class SimulatedWorld {
                 index: DeviceIndex(UInt8(index)),
                 role: device.role,
                 segmentBlockCount: device.segmentBlockCount,
-                segmentCount: device.segmentCount
+                segmentCount: device.segmentCount,
+                mirrorBlockCount: device.mirrorBlockCount
             )
-            let data = device.segmentBlockCount * device.segmentCount
+            let data = device.segmentBlockCount * device.segmentCount + geometry.mirrorBlockCount
             devices.append(
                 SimulatedDevice(
                     index: geometry.index,
@@ -145,7 +148,8 @@ package final class SimulatedWorld {
                 WatchedGeometry(
                     firstBlock: Int(DeviceGeometry.firstSegmentBlock),
                     segmentBlockCount: $0.segmentBlockCount,
-                    segmentCount: $0.segmentCount
+                    segmentCount: $0.segmentCount,
+                    mirrorBlockCount: $0.mirrorBlockCount
                 )
             },
             laneCount: parameters.laneCount,
@@ -250,6 +254,7 @@ package final class SimulatedWorld {
             if case .commit(let image) = request {
                 journal.trace("catalogue commits for lane \(lane)")
                 order.end(image, tables: catalogue.tables)
+                noteMirror(image.position)
             }
             lanes[lane].answer(answer)
             needsTurn[lane] = true

@@ -9,6 +9,8 @@ package struct SeedParameters: Sendable {
         package var segmentBlockCount: Int
         package var segmentCount: Int
         package var character: DeviceCharacter
+        /// Behind the last segment, for mirrors of the catalogue; of flash.
+        package var mirrorBlockCount = 0
     }
 
     /// Weights of what the workload asks for.
@@ -65,6 +67,8 @@ package struct SeedParameters: Sendable {
     package var scrubOneIn = 0
     /// After some crashes an older copy of the catalogue is put in its place.
     package var putsBackOldCatalogues = false
+    /// The catalogue is lost now and then, and made anew from the devices.
+    package var losesCatalogue = false
     package var commitNanoseconds: UInt64 = 2_000_000
     package var loadNanoseconds: UInt64 = 200_000
     package var slowOneIn = 0
@@ -88,6 +92,19 @@ package struct SeedParameters: Sendable {
         drawCrashes(&random)
         drawScrub(&random)
         drawFaults()
+        drawMirror()
+    }
+
+    /// From no room at all to room for many rounds.
+    private mutating func drawMirror() {
+        var random = SimulationRandom(seed: seed, stream: .mirror)
+        for index in devices.indices where devices[index].role == .flash {
+            devices[index].mirrorBlockCount =
+                laneCount * random.pick([0, 3, 6, 6, 10, 10, 16, 30, 80])
+        }
+        configuration.mirrorRecordBlockMax = random.pick([8, 8, 12, 64])
+        configuration.mirrorSliceBlockCount = random.pick([1, 1, 3, 16, 256])
+        losesCatalogue = random.isOne(in: 2)
     }
 
     /// Has chances of its own: without faults a seed is what it would be if there were none.

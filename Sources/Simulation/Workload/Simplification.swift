@@ -52,6 +52,12 @@ package struct Simplification: Sendable {
         off("odd-writes", \.mix.oddWrite),
         Simplification("reads") { $0.mix.read = 1 },
         Simplification("old-catalogues") { $0.putsBackOldCatalogues = false },
+        Simplification("lost-catalogues") { $0.losesCatalogue = false },
+        Simplification("mirrors") { parameters in
+            for index in parameters.devices.indices {
+                parameters.devices[index].mirrorBlockCount = 0
+            }
+        },
         off("transient-errors", \.faults.transientErrorOneIn),
         off("transient-rot", \.faults.transientRotOneIn),
         off("latent-errors", \.faults.latentErrorOneIn),
