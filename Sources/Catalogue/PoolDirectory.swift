@@ -5,6 +5,7 @@ internal import Glibc
 ///     HOME/pools/tank/                     a pool's directory inside the index, or
 ///     HOME/pools/tank -> /srv/tank         a link to where it is
 ///         catalogue.sqlite                 the catalogue; `-wal` beside it while it is open
+///         catalogue.sqlite.before-SECONDS  one whose place a rebuild took; see `CatalogueDraft`
 ///         lock                             held by the process that has the pool open
 ///         control.sock                     where that process listens for commands
 ///
@@ -128,8 +129,8 @@ package struct PoolDirectory: Hashable, Sendable {
         _ = consume lock
     }
 
-    /// Removes the catalogue, the lock and the control socket: the pool is no more.  Refused while
-    /// a process has the pool open.  The directory itself stays.
+    /// Removes the catalogue, those that a rebuild moved aside, the lock and the control socket:
+    /// the pool is no more.  Refused while a process has the pool open.  The directory stays.
     package func removeFiles() throws(CatalogueError) {
         guard FilePlace.isDirectory(path) else { return }
         let lock = try DirectoryLock.acquire(for: cataloguePath)
@@ -138,6 +139,8 @@ package struct PoolDirectory: Hashable, Sendable {
         for suffix in ["", "-wal", ".new", ".new-wal", ".new-journal"] {
             try FilePlace.removeIfThere(cataloguePath + suffix)
         }
+        try CatalogueDraft.removeFolder(draftFolderPath)
+        try CatalogueDraft.removeAsides(of: cataloguePath)
         try FilePlace.removeIfThere(controlSocketPath)
         try FilePlace.removeIfThere(clientSocketPath)
         try FilePlace.removeIfThere(lockPath)

@@ -2,7 +2,7 @@ import Foundation
 
 @testable import Control
 
-/// A client that writes, so that a pool has data and heat.  One request at a time.
+/// A client that writes, so that a pool has data and heat, and reads.  One request at a time.
 struct DemoClient: ~Copyable {
     struct Refused: Error {}
 
@@ -25,9 +25,26 @@ struct DemoClient: ~Copyable {
 
     /// Returns when the write is answered.
     mutating func write(_ data: [UInt8], at offset: UInt64) throws {
+        try ask(1, offset, data.count, data)
+    }
+
+    mutating func read(_ byteCount: Int, at offset: UInt64) throws -> [UInt8] {
+        try ask(0, offset, byteCount)
+        return try receive(byteCount)
+    }
+
+    /// Returns when what was written before is durable.
+    mutating func flush() throws { try ask(3, 0, 0) }
+
+    private mutating func ask(
+        _ command: UInt16,
+        _ offset: UInt64,
+        _ byteCount: Int,
+        _ data: [UInt8] = []
+    ) throws {
         let request =
-            Self.bytes(UInt32(0x2560_9513)) + Self.bytes(UInt16(0)) + Self.bytes(UInt16(1))
-            + Self.bytes(UInt64(7)) + Self.bytes(offset) + Self.bytes(UInt32(data.count))
+            Self.bytes(UInt32(0x2560_9513)) + Self.bytes(UInt16(0)) + Self.bytes(command)
+            + Self.bytes(UInt64(7)) + Self.bytes(offset) + Self.bytes(UInt32(byteCount))
         try send(request + data)
         let answer = try receive(16)
         let expected =

@@ -1,4 +1,5 @@
 import Catalogue
+import Format
 import Foundation
 import Testing
 
@@ -87,6 +88,32 @@ import Testing
         try service.stop()
         #expect(run("status", "demo").status == 4)
         #expect(run("pool", "status", "demo").output.contains("OFFLINE"))
+    }
+
+    @Test func `witnesses are shown with where the log and the mirror were`() throws {
+        let (service, server) = try serve()
+        #expect(run("volume", "create", "demo/a", "1MiB").status == 0)
+        server.stop()
+        try service.stop()
+        let json = try JSONReader.read(run("inspect", flash, "witness", "--json").output)
+        let items = try #require(json["items"]?.items)
+        #expect(items.count == Witness.placeCount)
+        let newest = try #require(
+            items.max { ($0["number"]?.unsigned ?? 0) < ($1["number"]?.unsigned ?? 0) }
+        )
+        #expect(newest["finding"]?.string == "good")
+        #expect(newest["incarnation"]?.unsigned == newest["witnessedIncarnation"]?.unsigned)
+        let checkpoint = try #require(newest["checkpoint"]?.unsigned)
+        #expect(try #require(newest["witnessed"]?.unsigned) <= checkpoint)
+        let record = try #require(newest["logNextRecord"]?.unsigned)
+        #expect(record >= (newest["logEndRecord"]?.unsigned ?? .max))
+        let segment = try #require(newest["logSegment"]?.unsigned)
+        #expect(newest["logText"]?.string == "0:\(segment), \(record)")
+        let isWhole = newest["mirrorWhole"]?.isTrue == true
+        #expect(isWhole == (newest["mirrorBegin"]?.unsigned != nil))
+        #expect(isWhole == (newest["mirrorText"]?.string != "not whole"))
+        let text = run("inspect", flash, "witness").output
+        #expect(text.contains("WITNESSED") && text.contains("0:\(segment), \(record)"))
     }
 
     @Test func `monitoring gets one line and its exit status`() throws {

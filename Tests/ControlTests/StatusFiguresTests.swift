@@ -57,6 +57,24 @@ import Units
         #expect(Reason.noFreeSegments.name == "no_free_segments" && Reason.scan.name == "scan")
     }
 
+    @Test func `what was told to mirrors is summed over the lanes`() {
+        var lane = LaneStatistics()
+        lane.mirrorBlocksWritten = 3
+        lane.mirrorRounds = 2
+        lane.mirrorsGivenUp = 1
+        let counters = JSONValue.object(LaneSums(lanes: [lane, lane]).counters)
+        #expect(counters["mirrorWrittenByteCount"]?.unsigned == 6 * 4096)
+        #expect(counters["mirrorRoundCount"]?.unsigned == 4)
+        #expect(counters["mirrorGivenUpCount"]?.unsigned == 2)
+    }
+
+    @Test func `a mirror is spoken of only when it is not whole`() {
+        let text = StatusText(width: nil)
+        #expect(text.render(["mirrorWhole": false]).contains("mirror: of the catalogue is not"))
+        #expect(!text.render(["mirrorWhole": true]).contains("mirror"))
+        #expect(!text.render([:]).contains("mirror"))
+    }
+
     @Test func `a served pool tells what its lanes counted`() throws {
         let demo = try DemoPool()
         let made = demo.create("--lanes=2", flashSize: "128MiB")
@@ -91,6 +109,10 @@ import Units
             ("damagedStateCount", 8), ("lostHeatCount", 10), ("blocksTakenForLostCount", 12),
             ("mapSearchCount", 14),
         ]
+        guard case .boolean? = item["mirrorWhole"] else {
+            Issue.record("it says whether the mirror is whole")
+            return
+        }
         for (name, count) in counts {
             #expect(item[path: "counters." + name]?.unsigned == UInt64(count), "\(name)")
         }

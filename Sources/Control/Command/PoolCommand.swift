@@ -7,9 +7,10 @@ internal import Units
 struct PoolCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pool",
-        abstract: "Make, list, show, scrub and destroy pools.",
+        abstract: "Make, list, show, scrub, rebuild and destroy pools.",
         subcommands: [
-            Create.self, List.self, Status.self, ScrubCommand.self, Destroy.self,
+            Create.self, List.self, Status.self, ScrubCommand.self, RebuildCommand.self,
+            Destroy.self,
         ]
     )
 

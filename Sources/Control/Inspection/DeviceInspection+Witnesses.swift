@@ -10,6 +10,14 @@ extension DeviceInspection {
             Column("number", "NUMBER", .count, "grows with every witness; the higher one counts"),
             Column("incarnation", "INCARNATION", .count, "of the pool: how often it was opened"),
             Column("checkpoint", "CHECKPOINT", .count, "of the lane, counted over all lives"),
+            Column("witnessed", "WITNESSED", .count, "one of which all flash devices were told"),
+            Column("logText", "LOG", .text, "where it stood then: device:segment, next record"),
+            Column(
+                "mirrorText",
+                "MIRROR",
+                .text,
+                "first block that counts, and the one behind all"
+            ),
             Column("finding", "FINDING", .text, "good, or what is wrong with it"),
         ]
     }
@@ -42,12 +50,48 @@ extension DeviceInspection {
                 finding = InspectionText.of(error)
             }
         }
+        return .object(
+            [
+                JSONField("lane", .count(lane.rawValue)), JSONField("place", .count(place)),
+                JSONField("finding", .text(finding)),
+            ] + fields(of: witness)
+        )
+    }
+
+    /// What a witness says; each field is there without one, too.
+    private func fields(of witness: Witness?) -> [JSONField] {
+        func count(_ value: (Witness) -> some FixedWidthInteger) -> JSONValue {
+            witness.map { .count(value($0)) } ?? .null
+        }
+        let segment = witness?.log.segment
+        let mirror = witness?.mirror
         return [
-            "lane": .count(lane.rawValue), "place": .count(place),
-            "number": witness.map { .count($0.number) } ?? .null,
-            "incarnation": witness.map { .count($0.incarnation) } ?? .null,
-            "checkpoint": witness.map { .count($0.checkpoint) } ?? .null,
-            "finding": .text(finding),
+            JSONField("number", count(\.number)), JSONField("incarnation", count(\.incarnation)),
+            JSONField("checkpoint", count(\.checkpoint)),
+            JSONField("witnessed", count(\.witnessed)),
+            JSONField("witnessedIncarnation", count(\.witnessedIncarnation)),
+            JSONField("logText", .text(orNull: witness.map(Self.text))),
+            JSONField("logDevice", .count(orNull: segment.map { Int($0.device.rawValue) })),
+            JSONField("logSegment", .count(orNull: segment.map { Int($0.index.rawValue) })),
+            JSONField("logSegmentSequence", count(\.log.segmentSequence)),
+            JSONField("logBlock", count(\.log.blockOffset)),
+            JSONField("logNextRecord", count(\.log.nextRecord.rawValue)),
+            JSONField("logEndRecord", count(\.logEnd.rawValue)),
+            JSONField("mirrorText", .text(orNull: mirror.map(Self.text))),
+            JSONField("mirrorWhole", mirror.map { .boolean($0.begin != nil) } ?? .null),
+            JSONField("mirrorBegin", .count(orNull: mirror?.begin)),
+            JSONField("mirrorEnd", count(\.mirror.end)),
         ]
+    }
+
+    /// Where a log stood.
+    private static func text(of witness: Witness) -> String {
+        let place = witness.log.segment.map { "\($0.device.rawValue):\($0.index.rawValue)" }
+        return "\(place ?? "none"), \(witness.log.nextRecord.rawValue)"
+    }
+
+    private static func text(of mirror: MirrorState) -> String {
+        guard let begin = mirror.begin else { return "not whole" }
+        return "\(begin) to \(mirror.end)"
     }
 }

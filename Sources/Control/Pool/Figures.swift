@@ -65,6 +65,8 @@ struct PoolFigures {
         var moves: JSONValue
         /// As `DecisionFigures` has them.
         var decisions: JSONValue
+        /// The catalogue could be made anew from the devices.
+        var isMirrorWhole: Bool
     }
 
     var directory: PoolDirectory
@@ -119,6 +121,7 @@ struct PoolFigures {
                 JSONField("uris", .list(live.uris.map { .text($0) })),
                 JSONField("reads", live.reads), JSONField("moves", live.moves),
                 JSONField("decisions", live.decisions),
+                JSONField("mirrorWhole", .boolean(live.isMirrorWhole)),
                 JSONField("counters", .object(live.counters)),
             ]
         }

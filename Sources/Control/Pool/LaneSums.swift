@@ -53,6 +53,11 @@ struct LaneSums {
             JSONField("scrubbedByteCount", bytes(\.blocksScrubbed)),
             JSONField("noSpaceCount", sum(\.noSpace)),
             JSONField("throttledTurnCount", sum(\.throttledTurns)),
+            // What was told to the mirror of the catalogue, how often all of it was said, and how
+            // often it was given up.
+            JSONField("mirrorWrittenByteCount", bytes(\.mirrorBlocksWritten)),
+            JSONField("mirrorRoundCount", sum(\.mirrorRounds)),
+            JSONField("mirrorGivenUpCount", sum(\.mirrorsGivenUp)),
         ]
     }
 

@@ -20,3 +20,19 @@ enum FileSize {
         return UInt64(facts.st_size)
     }
 }
+
+/// What a path leads to, whatever its name: a file, or a block device.
+struct FileIdentity: Hashable {
+    private let device: UInt64
+    /// Of the file on its file system; zero for a block device, which is one however it is reached.
+    private let number: UInt64
+
+    /// Nil when there is nothing.
+    init?(of path: String) {
+        var facts = stat()
+        guard unsafe stat(path, &facts) == 0 else { return nil }
+        let isBlockDevice = facts.st_mode & S_IFMT == S_IFBLK
+        device = UInt64(isBlockDevice ? facts.st_rdev : facts.st_dev)
+        number = isBlockDevice ? 0 : UInt64(facts.st_ino)
+    }
+}

@@ -154,6 +154,7 @@ package struct PoolCreation {
         try ControlError.converting { () throws(CatalogueError) in
             let place = try PoolDirectory.register(plan.name.text, at: directory, home: home)
             do throws(CatalogueError) {
+                try place.clearRebuild(seconds: WallClock.seconds)
                 try Catalogue.create(
                     at: place.cataloguePath,
                     pool: rows.pool,

@@ -21,7 +21,7 @@ package struct PoolPlan: Equatable, Sendable {
     /// Flash first, each role in the order in which it was given.
     package var devices: [Device]
 
-    package static var laneCountMax: Int { 64 }
+    package static var laneCountMax: Int { DeviceLayout.witnessLaneCountMax }
     /// Segments of a role that a lane needs to work well: what it holds back for itself when the
     /// pool is full, and as many again to choose from.
     static func segmentCountMin(_ role: DeviceRole) -> UInt32 { role == .flash ? 16 : 8 }
@@ -70,9 +70,26 @@ package struct PoolPlan: Equatable, Sendable {
                 planned.append(try Self.device(device, probe: probe))
             }
         }
-        self.devices = planned
-        self.laneCount = 1
-        self.laneCount = try Self.laneCount(laneCount, processorCount, planned)
+        let count = try Self.laneCount(laneCount, processorCount, planned)
+        (self.laneCount, self.devices) = Self.givingRoom(
+            planned,
+            laneCount: count,
+            mayBeFewer: laneCount == nil
+        )
+    }
+
+    /// Makes room for the mirror of the catalogue.  Where the flash has none for as many lanes,
+    /// they are fewer, unless their number was asked for.
+    private static func givingRoom(
+        _ devices: [Device],
+        laneCount: Int,
+        mayBeFewer: Bool
+    ) -> (laneCount: Int, devices: [Device]) {
+        for count in (1...laneCount).reversed() {
+            let given = givingRoom(devices, laneCount: count)
+            if !mayBeFewer || hasRoom(given, laneCount: count) { return (count, given) }
+        }
+        return (laneCount, givingRoom(devices, laneCount: laneCount))
     }
 
     private static func device(
@@ -180,6 +197,7 @@ package struct PoolPlan: Equatable, Sendable {
                         "byteCount": .count(device.byteCount), "isNew": .boolean(device.isNew),
                         "segmentByteCount": .count(device.segmentByteCount),
                         "segmentCount": .count(device.segmentCount),
+                        "mirrorByteCount": .count(device.mirrorByteCount),
                         "model": device.model == .none ? .null : .text("\(device.model)"),
                         "holdsData": .boolean(device.holdsData),
                         "modelled": .boolean(device.model != .none),
@@ -194,13 +212,16 @@ package struct PoolPlan: Equatable, Sendable {
     package var text: String {
         devices.map { device in
             let mark = device.model == .none ? "" : ", \(device.model) (modelled)"
+            let mirror =
+                device.role == .flash
+                ? ", mirror of the catalogue \(ByteCountText.short(device.mirrorByteCount))" : ""
             return "\(device.role) \(device.path): "
                 + (device.isNew
                     ? "new file, "
                     : device.holdsData ? "used whole, what it holds is lost, " : "used whole, ")
                 + ByteCountText.both(device.byteCount)
                 + ", \(device.segmentCount) segments of "
-                + ByteCountText.short(UInt64(device.segmentByteCount)) + mark + "\n"
+                + ByteCountText.short(UInt64(device.segmentByteCount)) + mirror + mark + "\n"
         }.joined()
     }
 }

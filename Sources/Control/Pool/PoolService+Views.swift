@@ -16,6 +16,7 @@ extension PoolService {
         var statistics: LaneStatistics
         var decisions: DecisionCounters
         var isReadOnly: Bool
+        var isMirrorWhole: Bool
         var volumes: [VolumeRow]
         var devices: [DeviceStatistics]
     }
@@ -32,6 +33,7 @@ extension PoolService {
                         statistics: lane.statistics,
                         decisions: lane.decisions,
                         isReadOnly: lane.isReadOnly,
+                        isMirrorWhole: lane.isMirrorWhole,
                         volumes: lane.volumeList.map(\.row),
                         devices: (0..<deviceCount).map {
                             pool.statistics(of: DeviceIndex(UInt8($0)), on: lane.index)
@@ -99,7 +101,8 @@ extension PoolService {
             counters: sums.counters,
             reads: sums.reads,
             moves: sums.moves,
-            decisions: DecisionFigures(lanes: lanes.map(\.decisions)).json
+            decisions: DecisionFigures(lanes: lanes.map(\.decisions)).json,
+            isMirrorWhole: lanes.allSatisfy(\.isMirrorWhole)
         )
     }
 

@@ -24,8 +24,9 @@ package struct ErrorReport: Equatable, Sendable {
 /// The one place that turns an error into words and an exit status.
 extension ControlError {
     package var report: ErrorReport {
-        reportOfInput ?? reportOfPart ?? reportOfPlan ?? reportOfDevice ?? reportOfObject
-            ?? reportOfRefusal ?? reportOfAge ?? reportOfTalk ?? reportOfFailure
+        reportOfInput ?? reportOfPart ?? reportOfPlan ?? reportOfDevice ?? reportOfRebuild
+            ?? reportOfMirror ?? reportOfObject ?? reportOfRefusal ?? reportOfAge ?? reportOfTalk
+            ?? reportOfFailure
     }
 
     private var reportOfInput: ErrorReport? {

@@ -44,6 +44,21 @@ package enum ControlError: Error, Equatable, Sendable {
     case laneCount(count: Int, countMax: Int)
     case directoryInUse(path: String)
 
+    // What a catalogue is made anew from.
+    case noDeviceGiven(pool: String)
+    /// No superblock opens the device.
+    case superblockMissing(path: String, finding: String)
+    case devicesOfTwoPools(path: String, pool: String, otherPath: String, otherPool: String)
+    case poolNameDiffers(path: String, name: String, found: String)
+    /// Two devices that both say they are the same one.
+    case deviceCopy(path: String, otherPath: String)
+    case devicesNotGiven(pool: String, missing: [String])
+    case catalogueThere(pool: String, path: String)
+    case mirrorNotWhole(pool: String, finding: String)
+    case mirrorDamaged(pool: String, finding: String)
+    case mirrorWitnessMissing(pool: String, finding: String)
+    case mirrorContradiction(pool: String, finding: String)
+
     // What is there.
     case poolMissing(name: String)
     case volumeMissing(path: String)

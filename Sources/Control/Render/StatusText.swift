@@ -50,6 +50,13 @@ package struct StatusText: Sendable {
         if let decided = item["decisions"].flatMap(DecisionText.line) {
             text += line("policy", decided)
         }
+        if case .boolean(false)? = item["mirrorWhole"] {
+            text += line(
+                "mirror",
+                "of the catalogue is not whole: what is lost of the catalogue now cannot be made "
+                    + "anew from the devices"
+            )
+        }
         for scrub in item["scrubs"]?.items ?? [] { text += line("scrub", self.scrub(scrub)) }
         for export in item["uris"]?.items?.compactMap(\.string) ?? [] {
             text += line("export", PlainText.printable(export))
