@@ -14,7 +14,8 @@ enum FuzzTargets {
         [
             HandshakeTarget.self, OptionsTarget.self, RequestsTarget.self, StatusTarget.self,
             SuperblockTarget.self, CopiesTarget.self, SegmentTarget.self, RecordTarget.self,
-            VolumeTarget.self, LeafTarget.self, HeatTarget.self, ReplayTarget.self, RowsTarget.self,
+            VolumeTarget.self, LeafTarget.self, HeatTarget.self, WitnessTarget.self,
+            MirrorTarget.self, AnewTarget.self, ReplayTarget.self, RowsTarget.self,
             NamesTarget.self, ControlTarget.self,
         ]
     }

@@ -89,6 +89,7 @@ extension SeedParameters {
             Device(role: .flash, segmentBlockCount: 24, segmentCount: 14, character: flash),
             Device(role: .disk, segmentBlockCount: 24, segmentCount: 8, character: disk),
         ]
+        devices[0].mirrorBlockCount = 24
         configuration = LaneConfiguration()
         configuration.isPopulated = false
         configuration.atomicByteCountMax = atomicByteCount
@@ -102,6 +103,9 @@ extension SeedParameters {
             BufferClass(blockCount: 34, count: 4),
         ]
         configuration.ghostCount = 64
+        configuration.mirrorRecordBlockMax = 8
+        configuration.mirrorSliceBlockCount = 2
+        losesCatalogue = number % 2 == 1
         configuration.checkpointInterval = 20_000_000
         configuration.checkpointSpacing = 1_000_000
         configuration.checkpointLogBlockCount = 64
