@@ -45,8 +45,8 @@ package final class CatalogueDraft: Sendable {
         var above = FilePlace.directory(of: directory.path)
         while !FilePlace.isDirectory(above), above != "/" { above = FilePlace.directory(of: above) }
         place = directory.cataloguePath
-        // No name of a pool begins with a dot.
-        folder = (above == "/" ? "" : above) + "/.\(directory.name).rebuild"
+        // No name of a pool begins with a dot; two that plan at the same time do not meet.
+        folder = (above == "/" ? "" : above) + "/.\(directory.name).rebuild.\(getpid())"
         lock = Guarded(HeldLock(lock: nil))
     }
 
@@ -155,6 +155,10 @@ package final class CatalogueDraft: Sendable {
 
     /// Removes the folder of a draft with all that a draft puts into it.
     static func removeFolder(_ folder: String) throws(CatalogueError) {
+        // What a link leads to is somebody else's.
+        guard FilePlace.link(at: folder) == nil else {
+            throw .system(path: folder, operation: .create, code: ELOOP)
+        }
         guard FilePlace.isDirectory(folder) else { return }
         let path = folder + "/catalogue.sqlite"
         for suffix in ["", "-wal", "-journal", ".new", ".new-wal", ".new-journal"] {

@@ -89,6 +89,8 @@ extension MirrorItem {
     }
 
     private static var headByteCount: Int { 8 }
+    /// Bytes of an item of a leaf or heat beside what is stored, at most.
+    package static var overheadByteCountMax: Int { headByteCount + 16 }
     private static var isNone: UInt8 { 0x11 }
     private static var isThere: UInt8 { 0x22 }
 

@@ -96,8 +96,8 @@ final class LaneBench: RecoverySource {
         lane.writeMissingBlocks { device, block, region in
             transfer(.write, device, Int(block) * 4096, region)
         }
-        for _ in 0..<(Witness.placeCount / Witness.pairCount) {
-            lane.writeOpeningWitness { device, block, region in
+        for role in [DeviceRole.flash, .disk, .flash, .disk] {
+            lane.writeOpeningWitness(to: role) { device, block, region in
                 transfer(.write, device, Int(block) * 4096, region)
                 return true
             }

@@ -182,9 +182,10 @@ final class OpenPool: Sendable {
         _ files: [DeviceFile]
     ) throws(ControlError) {
         var refused: DeviceError?
-        for _ in 0..<(Witness.placeCount / Witness.pairCount) {
+        let times = Witness.placeCount / Witness.pairCount
+        for role in (0..<times).flatMap({ _ in [DeviceRole.flash, .disk] }) {
             for lane in lanes {
-                lane.writeOpeningWitness { device, block, region in
+                lane.writeOpeningWitness(to: role) { device, block, region in
                     do throws(DeviceError) {
                         try files[Int(device.rawValue)].write(
                             from: region,

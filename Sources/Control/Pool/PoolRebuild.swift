@@ -115,6 +115,10 @@ struct PoolRebuild {
         _ draft: CatalogueDraft,
         _ report: RebuildReport
     ) throws(ControlError) -> RebuildReport {
+        // One may have been made meanwhile.
+        if draft.hasPredecessor, !replaces, !isPlan {
+            throw .catalogueThere(pool: name.text, path: directory.cataloguePath)
+        }
         var report = report
         report.hasPredecessor = draft.hasPredecessor
         report.isPlan = isPlan

@@ -26,8 +26,8 @@ extension ControlError {
         case .contradiction(let address):
             self = .mirrorContradiction(
                 pool: pool,
-                finding: "two lanes have segment \(address.index.rawValue) of device "
-                    + "\(address.device.rawValue)"
+                finding: "segment \(address.index.rawValue) of device "
+                    + "\(address.device.rawValue) belongs to two lanes, or was used again since"
             )
         }
     }

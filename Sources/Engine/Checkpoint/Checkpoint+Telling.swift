@@ -196,19 +196,22 @@ extension Lane {
         age.pairs = pool.devices.map { witnesses.nextPair(of: index, on: $0.index) }
         mirror.state = age.mirror
         mirror.told = age.mirror.begin
+        countMirrored()
     }
 
-    /// Gives what is to be written to each device before the lane serves; its bytes are good until
-    /// the next call.  To be called `Witness.placeCount / Witness.pairCount` times, each time with
-    /// a flush behind it.
+    /// Gives what is to be written to each device of a role before the lane serves; its bytes are
+    /// good until the next call.  To be called for flash and then for disk, each time with a flush
+    /// behind it, and all that `Witness.placeCount / Witness.pairCount` times: no disk knows of
+    /// what flash does not.
     ///
     /// - Parameter write: false when the device refuses.
     package func writeOpeningWitness(
+        to role: DeviceRole,
         _ write: (DeviceIndex, _ block: UInt64, BufferRegion) -> Bool
     ) {
-        age.number += 1
+        if role == .flash { age.number += 1 }
         var isComplete = true
-        for device in pool.devices {
+        for device in pool.devices where device.role == role {
             for half in 0..<Witness.pairCount {
                 let (block, region) = encodeWitness(
                     for: device.index,
@@ -219,7 +222,7 @@ extension Lane {
             }
             age.noteTaken(by: device.index)
         }
-        if isComplete { age.noteComplete() }
+        if isComplete, role == .flash { age.noteComplete() }
     }
 
     /// The lane's witness for a device: where it goes, and its bytes.

@@ -42,7 +42,6 @@ struct CheckpointState {
     var forgottenVolumes: [Int] = []
     var begunAt = Instant(nanoseconds: 0)
     var endedAt = Instant(nanoseconds: 0)
-    var isWaitingForLog: Bool { phase == .draining }
 }
 
 /// What the lane awaits from the catalogue, in order.
@@ -338,6 +337,11 @@ extension Lane {
 
     // MARK: Steps 2 to 5
 
+    /// A record that the checkpoint rests on has not landed.
+    var isCheckpointWaitingForLog: Bool {
+        checkpoint.phase == .draining && landedThrough < checkpoint.through
+    }
+
     private func drainCheckpoint() {
         guard landedThrough >= checkpoint.through, encodeSlice() else { return }
         beginMirroring()
@@ -442,8 +446,9 @@ extension Lane {
         case (.mirror, .loaded(let leaf)):
             completeMirrorLoad(leaf)
         case (.mirror, .failed(let reason)):
-            catalogueIsGood = false
-            fence("lane \(index.rawValue): the catalogue failed: \(reason)")
+            note("mirror_round_failed", "the catalogue failed: \(reason)")
+            endRoundInVain()
+            hasProgressed = true
         case (.commit, .failed(let reason)):
             catalogueIsGood = false
             fence("lane \(index.rawValue): the catalogue failed: \(reason)")
@@ -473,6 +478,7 @@ extension Lane {
         if Mutant.segmentFreedBeforeCommit.isOn {
             checkpoint.forgetting.removeAll { pool.segments[$0].use != .forgetting }
         }
+        countMirrored()
         if let position = checkpoint.position { age.noteCommitted(position) }
         checkpoint.position = nil
         beginTelling()

@@ -234,7 +234,7 @@ package final class Lane: @unchecked Sendable {
         requests = Slab(count: configuration.requestCount, repeating: RequestSlot())
         buffers = BufferPool(configuration.buffers, isPopulated: configuration.isPopulated)
         operations = OperationTable(capacity: configuration.operationCount)
-        operations.reserve = 2 + 2 * pool.devices.count
+        operations.reserve = 2 + (Witness.pairCount + 2) * pool.devices.count
         finished = FinishedQueue(capacity: configuration.requestCount)
         mergeArena = Arena(
             byteCount: 2 * configuration.requestCount * Geometry.blockByteCount,

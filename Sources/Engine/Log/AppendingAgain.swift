@@ -46,7 +46,7 @@ extension Lane {
         guard hostRecordsWriting == 0, operations.freeCount > hostQueue.count else { return }
         log.attemptCount += 1
         guard log.attemptCount <= Lane.appendAttemptMax else { return abandonLog() }
-        if checkpoint.phase == .draining && !Mutant.checkpointOverRefused.isOn {
+        if isCheckpointWaitingForLog && !Mutant.checkpointOverRefused.isOn {
             cancelCheckpoint()
         }
         guard let first = hostQueue.first else { return }

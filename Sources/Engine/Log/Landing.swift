@@ -65,7 +65,7 @@ extension Lane {
     func closeHostRecordIfDue() {
         guard openHostRecord >= 0, records[openHostRecord].entryCount > 0 else { return }
         if hostRecordsWriting < configuration.hostRecordsInFlightMax || shutdown.isBegun
-            || checkpoint.isWaitingForLog
+            || isCheckpointWaitingForLog
         {
             closeHostRecord()
         }

@@ -14,7 +14,7 @@ internal import Units
 // A checkpoint appends its image.  When half of the ring is used, a round begins: each checkpoint
 // says a few leaves again that did not change, as the catalogue has them, before its own image;
 // when all were said, what lies before the round is needed no more.  The slices are such that a
-// round ends before the ring does.
+// round ends before the ring does, where it is large enough.
 //
 // Crash order, within that of a checkpoint (Checkpoint.swift):
 //
@@ -24,7 +24,7 @@ internal import Units
 // 4. The devices are told (Checkpoint+Telling).  Only now may blocks before `begin` be written.
 //
 // Where there is no room, or flash refuses a record twice, the mirror is given up until another
-// round has said everything: hosts never wait for it.
+// round has said everything.  A checkpoint takes longer by what it says; nothing else waits for it.
 
 /// A lane's mirror.
 struct Mirror {
@@ -37,8 +37,9 @@ struct Mirror {
     /// Checkpoints to go until another round is tried, and rounds that came to nothing.
     var restCount = 0
     var failureCount = 0
-    /// Bytes of a leaf and its heat, by those that were said last.
+    /// Bytes of a leaf and its heat, by those that were said last; and leaves in the catalogue.
     var leafByteCount = 4096
+    var storedLeafCount = 0
     var work = MirrorWork()
 
     var isWhole: Bool { state.begin != nil }
@@ -55,6 +56,14 @@ struct Mirror {
     mutating func noteLeaf(byteCount: Int) {
         leafByteCount += (byteCount - leafByteCount) / 16
     }
+
+    /// Blocks of a round, about, with a quarter more for what changes meanwhile.
+    var roundBlockCount: Int {
+        blockCount(ofLeaves: storedLeafCount) * 5 / 4 + 2
+    }
+
+    /// Whether there is room for a round behind the last one.
+    var mayHoldTwoRounds: Bool { 2 * roundBlockCount <= ring.blockCount }
 
     /// Blocks that leaves take in records, about.
     func blockCount(ofLeaves count: Int) -> Int {
@@ -208,7 +217,8 @@ extension Lane {
         mirror.round = nil
         let wasWhole = mirror.isWhole
         mirror.state.begin = round.begin
-        mirror.failureCount = 0
+        // One round may fit where the next one does not.
+        if wasWhole { mirror.failureCount = 0 }
         statistics.mirrorRounds += 1
         if !wasWhole { note("mirror_whole", "the mirror of the catalogue is whole again") }
     }
@@ -294,9 +304,7 @@ extension Lane {
             note("mirror_given_up", "the mirror of the catalogue is not whole any more: \(reason)")
         }
         mirror.state.begin = nil
-        mirror.round = nil
-        mirror.failureCount += 1
-        mirror.restCount = 1 << min(mirror.failureCount, 8)
+        endRoundInVain()
         mirror.work = MirrorWork()
         statistics.mirrorsGivenUp += 1
     }
@@ -311,7 +319,7 @@ extension Lane {
     package var hasRoomForMirror: Bool {
         let rows = allRows.reduce(0) { $0 + $1.byteCount }
         let needed =
-            mirror.blockCount(ofLeaves: storedLeafCount + leaves.count)
+            mirror.blockCount(ofLeaves: mirror.storedLeafCount + leaves.count)
             + MirrorRecord.blockCount(itemByteCount: rows)
         return mirror.ring.blockCount > 4 * needed + 4 * configuration.mirrorRecordBlockMax
     }

@@ -23,7 +23,8 @@ package enum MirrorError: Error, Equatable, Sendable {
     case notWhole(LaneIndex)
     /// A record of the lane's mirror is not there, or not the one that belongs there.
     case damaged(LaneIndex, place: UInt64)
-    /// Two lanes have the same segment: one of them was told of later things than it shows.
+    /// Two lanes have the same segment, or one was used again since: what the newest witness of a
+    /// lane says is not the last that it was told.
     case contradiction(SegmentAddress)
 }
 
@@ -33,9 +34,11 @@ package struct MirrorReader<Source: DeviceReader> {
     private let pool: PoolIdentifier
     private let laneCount: Int
     private let devices: [DeviceGeometry]
+    private let deviceIdentifiers: [DeviceIdentifier]
     private let source: Source
     private let roots: [Witness]
-    /// The last life of the pool that any device was told of, and that all were told of.
+    /// One above the last life of the pool that flash was told of, as another may have begun of
+    /// which the lost catalogue alone knew; and the last one of which all devices were told.
     package let incarnation: UInt32
     package let witnessedIncarnation: UInt32
     private let arena: Arena
@@ -85,9 +88,10 @@ package struct MirrorReader<Source: DeviceReader> {
         self.pool = pool
         self.laneCount = laneCount
         self.devices = devices
+        self.deviceIdentifiers = deviceIdentifiers
         self.source = source
         self.roots = roots
-        incarnation = roots.map(\.incarnation).max() ?? 0
+        incarnation = min(roots.map(\.incarnation).max() ?? 0, .max - 1) + 1
         witnessedIncarnation = roots.map(\.witnessedIncarnation).max() ?? 0
         arena = Arena(
             byteCount: MirrorRecord.blockCountMax * Geometry.blockByteCount,
@@ -120,8 +124,10 @@ package struct MirrorReader<Source: DeviceReader> {
             guard place == root.mirror.end, checksum ?? root.mirror.checksum == root.mirror.checksum
             else { throw .damaged(root.lane, place: place) }
             for address in segments.keys.sorted() {
-                guard taken.insert(address).inserted else { throw .contradiction(address) }
-                if let row = segments[address] { image.segments.append(row) }
+                guard taken.insert(address).inserted, let row = segments[address],
+                    !isUsedAgain(row)
+                else { throw .contradiction(address) }
+                image.segments.append(row)
             }
             segments = [:]
             checksum = nil
@@ -130,6 +136,31 @@ package struct MirrorReader<Source: DeviceReader> {
             if root.checkpoint > 0 { return image }
         }
         return nil
+    }
+
+    /// Whether a segment has the header of a later use than a row tells of.
+    private func isUsedAgain(_ row: SegmentRow) -> Bool {
+        let device = Int(row.address.device.rawValue)
+        guard device < devices.count, Int(row.address.index.rawValue) < devices[device].segmentCount
+        else { return true }
+        let block = arena.region.block(0)
+        let place = devices[device].firstBlock(of: row.address.index)
+        guard
+            source.read(row.address.device, block: place, into: block)
+                || source.read(row.address.device, block: place, into: block)
+        else { return false }
+        do throws(FormatError) {
+            let header = try SegmentHeader(decoding: block.bytes)
+            try header.check(
+                pool: pool,
+                device: deviceIdentifiers[device],
+                address: row.address
+            )
+            return header.segmentSequence > row.sequence
+        } catch {
+            // Damaged: its first record stands in for it.
+            return false
+        }
     }
 
     private func position(of root: Witness) -> LanePosition {

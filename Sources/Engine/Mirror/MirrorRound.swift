@@ -1,5 +1,6 @@
 internal import Catalogue
 internal import Format
+internal import IO
 internal import Units
 
 // A round says everything again.  Its first checkpoint says all rows but leaves as they were when
@@ -35,36 +36,31 @@ struct MirrorRound {
 
 extension Lane {
     /// Leaves of the lane that the catalogue holds.
-    var storedLeafCount: Int { presence.reduce(0) { $0 + $1.count } }
+    private var storedLeafCount: Int { presence.reduce(0) { $0 + $1.count } }
 
-    /// Whether to say everything again: half of the ring is used, or nothing in it is whole and all
-    /// would find room.
+    /// Keeps count of what rounds have to say.
+    func countMirrored() { mirror.storedLeafCount = storedLeafCount }
+
+    /// Whether to say everything again: half of the ring is used, or nothing in it is whole; and
+    /// all finds room.
     var isRoundDue: Bool {
-        if let begin = mirror.state.begin {
-            return Int(mirror.state.end - begin) > mirror.ring.blockCount / 2
-        }
-        return mayRoundFit
-    }
-
-    /// Whether a whole round finds room, with as much again for changes.
-    private var mayRoundFit: Bool {
-        let needed = mirror.blockCount(ofLeaves: storedLeafCount)
-        return needed * 5 / 4 + 2 * MirrorRecord.blockCountMin <= mirror.freeBlockCount
+        guard let begin = mirror.state.begin else { return mirror.mayHoldTwoRounds }
+        return Int(mirror.state.end - begin) > mirror.ring.blockCount / 2
+            && mirror.roundBlockCount <= mirror.freeBlockCount
     }
 
     /// The mirror waits for a checkpoint, be there nothing else to be saved.
     var mirrorWantsCheckpoint: Bool {
         guard !mirror.isWhole, mirror.ring.blockCount > 0 else { return false }
-        return mirror.round != nil || mirror.restCount > 0 || mayRoundFit
+        return mirror.round != nil || mirror.mayHoldTwoRounds
     }
 
     /// Everything that the catalogue knows of the lane, beside leaves and heat, when the checkpoint
     /// that is being captured is committed.
     var allRows: [MirrorItem] {
         var rows: [MirrorItem] = []
-        for segment in 0..<pool.segments.count {
-            let state = pool.segments[segment]
-            guard state.lane == index, state.use == .open || state.use == .sealed else { continue }
+        let open = [host.segment, mature.segment, cold.segment].filter { $0 >= 0 }
+        for segment in sealedSegments[0] + sealedSegments[1] + open {
             rows.append(MirrorItem(row(ofSegment: segment)))
         }
         for volume in 0..<volumeCount
@@ -76,14 +72,15 @@ extension Lane {
     }
 
     /// Blocks of leaves that this checkpoint is to say, so that the round ends in half of the room
-    /// that there is.
+    /// that there is; but a few times what it says anyway at most, as others wait for it.
     func planSlice(beside imageBlockCount: Int) -> Int {
         guard let round = mirror.round else { return 0 }
-        let left = mirror.blockCount(ofLeaves: max(0, storedLeafCount - round.leafCount))
+        let left = mirror.blockCount(ofLeaves: max(0, mirror.storedLeafCount - round.leafCount))
         let room = (mirror.freeBlockCount - left - imageBlockCount) / 2
         let least = configuration.mirrorSliceBlockCount
-        guard room > 0 else { return .max }
-        return max(least, (imageBlockCount + 1) * left / room + 1)
+        let most = max(4 * least, 2 * imageBlockCount)
+        guard room > 0 else { return most }
+        return min(most, max(least, (imageBlockCount + 1) * left / room + 1))
     }
 
     /// The next item of the round; nil when it is not here yet, and when enough was said.
@@ -95,17 +92,51 @@ extension Lane {
         if let answer = mirror.round?.answer {
             mirror.round?.answer = nil
             if !answer.heat.isEmpty {
+                // Heat that is no heat is forgotten.
+                let isHeat = answer.heat.count == HeatFormat.byteCount
                 mirror.round?.heat = .heat(
                     tree: answer.key.tree,
                     index: answer.key.index,
-                    bytes: answer.heat
+                    bytes: isHeat ? answer.heat : []
                 )
             }
             mirror.noteLeaf(byteCount: answer.bytes.count + answer.heat.count + 48)
+            guard isSound(answer) else {
+                endRoundInVain()
+                return nil
+            }
             return .leaf(tree: answer.key.tree, index: answer.key.index, bytes: answer.bytes)
         }
         askForRoundLeaf()
         return nil
+    }
+
+    /// Whether a leaf is what it must be.  One that is damaged in the catalogue is not said again:
+    /// what the mirror says of it is the last good copy.
+    private func isSound(_ stored: StoredLeaf) -> Bool {
+        do throws(FormatError) {
+            let (tree, index) = try unsafe LeafFormat.identity(of: stored.bytes.span.bytes)
+            guard tree == stored.key.tree, index == stored.key.index,
+                stored.bytes.count + MirrorItem.overheadByteCountMax
+                    <= mirrorArena.region.byteCount - MirrorRecord.itemsOffset
+            else { throw FormatError.misplaced(structure: "leaf", field: "index") }
+            return true
+        } catch {
+            if damagedLeaves.insert(stored.key).inserted {
+                note(
+                    "leaf_damaged",
+                    "leaf \(stored.key.index) of tree \(stored.key.tree.rawValue) is damaged"
+                )
+            }
+            return false
+        }
+    }
+
+    /// The round comes to nothing; what the mirror said before it stays as good as it was.
+    func endRoundInVain() {
+        mirror.round = nil
+        mirror.failureCount += 1
+        mirror.restCount = 1 << min(mirror.failureCount, 8)
     }
 
     /// Asks the catalogue for the next leaf, if the slice is to go on and there is one.

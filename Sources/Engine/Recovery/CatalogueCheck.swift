@@ -79,7 +79,7 @@ struct CatalogueCheck {
         var trees: Set<TreeIdentifier> = []
         for row in volumes {
             try check(row.lane)
-            guard row.byteCount <= Geometry.volumeByteCountMax,
+            guard row.byteCount <= Geometry.volumeByteCountMax, NameText.isStorable(row.name),
                 row.ownedBlockCount <= blockCountMax,
                 identifiers.insert(row.identifier).inserted, trees.insert(row.tree).inserted
             else { throw .rowImpossible(table: "volumes") }

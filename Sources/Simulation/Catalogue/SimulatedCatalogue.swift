@@ -10,6 +10,8 @@ package import Units
 /// Serves the requests of lanes, one queue each.
 package final class SimulatedCatalogue {
     package private(set) var tables = CatalogueTables()
+    /// Of each lane, what the tables were before its last commit.
+    package private(set) var tablesBefore: [LaneIndex: CatalogueTables] = [:]
     /// Copies of the tables are made now and then, and kept.
     package var keepsCopies = false
     private var copies: [CatalogueTables] = []
@@ -61,9 +63,14 @@ package final class SimulatedCatalogue {
         case .commit(let image):
             journal.met(.checkpointCommitted)
             keepCopy()
-            tables.apply(image)
+            apply(image)
             return (.committed, request, next)
         }
+    }
+
+    private func apply(_ image: CheckpointImage) {
+        tablesBefore[image.position.lane] = tables
+        tables.apply(image)
     }
 
     private func keepCopy() {
@@ -82,7 +89,10 @@ package final class SimulatedCatalogue {
     }
 
     /// Somebody puts a copy in the catalogue's place.
-    package func putBack(_ copy: CatalogueTables) { tables = copy }
+    package func putBack(_ copy: CatalogueTables) {
+        tables = copy
+        tablesBefore = [:]
+    }
 
     /// Requests that are not answered.
     package var requestCount: Int { queues.reduce(0) { $0 + $1.count } }
@@ -102,7 +112,7 @@ package final class SimulatedCatalogue {
                 journal.met(.crashWithCommitInFlight)
                 journal.met(isDone ? .commitInFlightSurvived : .commitInFlightLost)
                 if isDone {
-                    tables.apply(image)
+                    apply(image)
                     isDone = random.isOne(in: 2)
                 }
             }
@@ -114,7 +124,7 @@ package final class SimulatedCatalogue {
     package func crash(keepingCommits: Bool) {
         for index in queues.indices {
             for case .commit(let image) in queues[index] where keepingCommits {
-                tables.apply(image)
+                apply(image)
             }
             queues[index] = []
         }

@@ -213,14 +213,17 @@ extension SimulatedWorld {
     /// Writes the lanes' witnesses, as whoever opens a pool does, and notes that they were.
     private func tellDevices(isCut: Bool) {
         // How many places are written before the cut.
-        let times = Witness.placeCount / Witness.pairCount
-        let told = isCut ? crashes.below(times + 1) : times
-        for time in 0..<told {
-            // The last time for some lanes only.
-            let laneCount =
-                isCut && time == told - 1 ? 1 + crashes.below(lanes.count) : lanes.count
+        let roles = (0..<(Witness.placeCount / Witness.pairCount)).flatMap { _ in
+            [DeviceRole.flash, .disk]
+        }
+        let told = isCut ? crashes.below(roles.count + 1) : roles.count
+        for (time, role) in roles[..<told].enumerated() {
+            // The last time for some lanes, devices and places only.
+            let isLast = isCut && time == told - 1
+            let laneCount = isLast ? 1 + crashes.below(lanes.count) : lanes.count
             for lane in lanes[..<laneCount] {
-                lane.writeOpeningWitness { device, block, region in
+                lane.writeOpeningWitness(to: role) { device, block, region in
+                    if isLast && crashes.isOne(in: 3) { return true }
                     devices[Int(device.rawValue)].writeNow(offset: block * 4096, from: region)
                     return true
                 }

@@ -6,7 +6,7 @@ internal import Units
 
 // The catalogue is lost, and made anew from the devices (oracle O11).  Where the devices were told
 // of the last checkpoint that it had committed, every row is as it was; else it is that of the
-// checkpoint before, which must be as good: the pool goes on with it.
+// checkpoint before, row for row, which must be as good: the pool goes on with it.
 extension SimulatedWorld {
     /// A lane's checkpoint was committed.
     func noteMirror(_ position: LanePosition) {
@@ -59,11 +59,15 @@ extension SimulatedWorld {
         }
         for (lane, checkpoint) in reader.checkpoints.enumerated() {
             let index = LaneIndex(UInt16(lane))
-            guard checkpoint == committed[lane] else {
+            var expected = lost
+            if checkpoint != committed[lane] {
                 judge(checkpoint, lane, committed: committed[lane])
-                continue
+                guard checkpoint + 1 == committed[lane],
+                    let before = catalogue.tablesBefore[index]
+                else { continue }
+                expected = before
             }
-            if let difference = made.difference(from: lost, lane: index) {
+            if let difference = made.difference(from: expected, lane: index) {
                 journal.report(.rebuilds, "lane \(lane) of the catalogue made anew: \(difference)")
             }
         }

@@ -100,7 +100,7 @@ package struct SeedParameters: Sendable {
         var random = SimulationRandom(seed: seed, stream: .mirror)
         for index in devices.indices where devices[index].role == .flash {
             devices[index].mirrorBlockCount =
-                laneCount * random.pick([0, 3, 6, 6, 10, 10, 16, 30, 80])
+                laneCount * random.pick([0, 3, 6, 10, 10, 16, 16, 30, 80])
         }
         configuration.mirrorRecordBlockMax = random.pick([8, 8, 12, 64])
         configuration.mirrorSliceBlockCount = random.pick([1, 1, 3, 16, 256])

@@ -54,8 +54,8 @@ enum MirrorTarget: FuzzTarget {
     }
 }
 
-/// The first block of the input is the lane's witness, the others are the ring; each gets a checksum
-/// that fits.
+/// The first block of the input is the lane's witness, the others are the ring; each gets a
+/// checksum that fits.
 enum AnewTarget: FuzzTarget {
     static var name: String { "anew" }
     static var byteCountMax: Int { 6 * Geometry.blockByteCount }
