@@ -89,7 +89,6 @@ extension SeedParameters {
             Device(role: .flash, segmentBlockCount: 24, segmentCount: 14, character: flash),
             Device(role: .disk, segmentBlockCount: 24, segmentCount: 8, character: disk),
         ]
-        devices[0].mirrorBlockCount = 24
         configuration = LaneConfiguration()
         configuration.isPopulated = false
         configuration.atomicByteCountMax = atomicByteCount
@@ -106,6 +105,7 @@ extension SeedParameters {
         configuration.mirrorRecordBlockMax = 8
         configuration.mirrorSliceBlockCount = 2
         losesCatalogue = number % 2 == 1
+        devices[0].mirrorBlockCount = losesCatalogue ? 24 : 0
         configuration.checkpointInterval = 20_000_000
         configuration.checkpointSpacing = 1_000_000
         configuration.checkpointLogBlockCount = 64
