@@ -85,9 +85,10 @@ extension SimulatedWorld {
 
     /// Damages blocks, and expects the scrub to deal with them.
     func findRot() {
-        restartQuietly()
-        // Of what is damaged from here on a crash could bring back the damage, and no model knows.
+        // A crash that was decided on may still come, be it while the engine stops: what is damaged
+        // from here on it could bring back, and no model knows.
         crashCountdown = nil
+        restartQuietly()
         damageBlocks()
         guard rot.isAnywhere, journal.isEmpty else { return }
         let dropped = droppedBlockCount
