@@ -179,6 +179,9 @@ import Units
         }
         #expect(bench.lane.takeNews().contains { $0.type == "leaf_damaged" })
         #expect(!bench.lane.isReadOnly)
+        // The leaf in memory is good, and can be read as ever.
+        #expect(bench.lane.damagedLeaves.isEmpty)
+        #expect(bench.read(volume, at: 31 << 18, count: 1 << 18) == pattern(31, count: 1 << 18))
         if bench.lane.isMirrorWhole { #expect(try Made(bench).leaves[key] == good.bytes) }
     }
 

@@ -122,7 +122,10 @@ extension Lane {
             else { throw FormatError.misplaced(structure: "leaf", field: "index") }
             return true
         } catch {
-            if damagedLeaves.insert(stored.key).inserted {
+            // One that is in memory is good there, and is stored again when it changes.
+            let volume = UInt32(mirror.round?.volume ?? 0)
+            let isInMemory = leaves.find(volume: volume, index: stored.key.index) != nil
+            if isInMemory || damagedLeaves.insert(stored.key).inserted {
                 note(
                     "leaf_damaged",
                     "leaf \(stored.key.index) of tree \(stored.key.tree.rawValue) is damaged"
