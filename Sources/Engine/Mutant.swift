@@ -12,6 +12,8 @@ package enum Mutant: String, CaseIterable, Sendable {
     case segmentFreedBeforeCommit
     case segmentFreedBeforeWitness
     case oldCatalogueTaken
+    case oldDeviceTaken
+    case foreignWitnessTaken
     case controlAnsweredEarly
     case segmentReusedUnderRead
     case promotionOverNewer

@@ -82,7 +82,13 @@ extension RawSpan {
     /// Whether every byte of `range` is zero.
     func isZero(in range: Range<Int>) -> Bool {
         var offset = range.lowerBound
-        var union: UInt64 = 0
+        var unions = SIMD8<UInt64>()
+        invariant(range.upperBound <= byteCount, "a range lies in its span")
+        while offset + 64 <= range.upperBound {
+            unions |= unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: SIMD8<UInt64>.self)
+            offset += 64
+        }
+        var union = unions.indices.reduce(0) { $0 | unions[$1] }
         while offset + 8 <= range.upperBound {
             union |= word64(at: offset)
             offset += 8

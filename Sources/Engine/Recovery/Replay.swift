@@ -27,7 +27,9 @@ struct Replay {
     private var durableBy: SegmentAddress?
     private var previousChecksum: UInt32
     private let arena: Arena
-    /// Blocks of the segment in the arena that the device does not give.
+    /// The segment in the arena.
+    private var readSegment: SegmentAddress?
+    /// Its blocks that the device does not give.
     private var refused: Set<Int> = []
 
     /// A segment, or the rest of one, in which the log goes on.
@@ -110,11 +112,15 @@ struct Replay {
         from source: some RecoverySource,
         _ report: inout RecoveryReport
     ) throws(RecoveryError) {
-        for part in parts where read(part, from: source) { noteClaims(of: part) }
+        // From the last to the first, which then is in the arena for what follows.
+        for part in parts.reversed() {
+            read(part, from: source)
+            noteClaims(of: part)
+        }
         for part in parts {
             if Mutant.replayStopsAtSegmentEnd.isOn && report.recordsReplayed > 0 { break }
             guard expected < part.limit, part.firstRecord <= expected else { continue }
-            guard read(part, from: source) else { continue }
+            read(part, from: source)
             try replay(part, from: source, &report)
         }
         guard expected > durable else {
@@ -126,20 +132,25 @@ struct Replay {
         lane.host.newestSequence = lane.pool.newestSequenceBefore
     }
 
-    /// Reads a part's whole segment; false when the device refuses.
-    private mutating func read(_ part: Part, from source: some RecoverySource) -> Bool {
+    /// Reads a part's segment from its first record on, unless it was the last one that was read.
+    private mutating func read(_ part: Part, from source: some RecoverySource) {
+        guard readSegment != part.address else { return }
+        readSegment = part.address
         refused.removeAll()
         let device = lane.pool.devices[Int(part.address.device.rawValue)]
-        let region = arena.region[0..<(device.segmentBlockCount * Geometry.blockByteCount)]
-        let first = device.firstBlock(of: part.address.index)
-        if source.read(device.index, block: first, into: region) { return true }
+        let blocks = min(part.firstBlock, device.segmentBlockCount)..<device.segmentBlockCount
+        let segment = device.firstBlock(of: part.address.index)
+        let size = Geometry.blockByteCount
+        let region = arena.region[(blocks.lowerBound * size)..<(blocks.upperBound * size)]
+        let first = segment + UInt64(blocks.lowerBound)
+        if blocks.isEmpty || source.read(device.index, block: first, into: region) { return }
         // One bad sector refuses the whole: block by block, and what cannot be read is zeros.
-        for index in 0..<device.segmentBlockCount
-        where !isRead(device.index, first + UInt64(index), region.block(index), from: source) {
-            region.block(index).zero()
+        for index in blocks {
+            let block = arena.region.block(index)
+            if isRead(device.index, segment + UInt64(index), block, from: source) { continue }
+            block.zero()
             refused.insert(index)
         }
-        return true
     }
 
     /// Reads one block, a second time if it is refused once.

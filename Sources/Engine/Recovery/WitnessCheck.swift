@@ -57,7 +57,8 @@ struct Witnesses {
                             || source.read(device.index, block: block, into: arena.region),
                         let one = Self.witness(in: arena.region), one.lane == lane,
                         one.place == place, one.poolIdentifier == pool,
-                        one.deviceIdentifier == deviceIdentifiers[Int(device.index.rawValue)],
+                        one.deviceIdentifier == deviceIdentifiers[Int(device.index.rawValue)]
+                            || Mutant.foreignWitnessTaken.isOn,
                         one.number > newest?.number ?? 0, one.number < .max >> 1
                     else { continue }
                     newest = one
@@ -155,7 +156,10 @@ extension PoolOpening {
             incarnation: witness?.incarnation ?? 0,
             checkpoint: witness?.checkpoint ?? 0
         )
-        guard told.incarnation >= needed.incarnation, told.checkpoint >= needed.checkpoint else {
+        guard
+            told.incarnation >= needed.incarnation && told.checkpoint >= needed.checkpoint
+                || Mutant.oldDeviceTaken.isOn
+        else {
             throw .deviceOlder(device: device.index, has: told, witnessed: needed)
         }
     }

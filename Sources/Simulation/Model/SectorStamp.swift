@@ -41,17 +41,18 @@ package struct SectorStamp: Equatable, Sendable {
     /// Fills the sector at `offset` of `bytes`.
     package func store(into bytes: inout MutableRawSpan, at offset: Int, seed: UInt64) {
         let sum = sum(seed: seed)
+        // Eight words at a time; the first five are overwritten below.
+        var filler = SIMD8<UInt64>(1, 2, 3, 4, 5, 6, 7, 8) &* sum
+        for group in 0..<8 {
+            let value = filler ^ (filler &>> 29)
+            bytes.storeBytes(of: value, toByteOffset: offset + 64 * group, as: SIMD8<UInt64>.self)
+            filler &+= SIMD8(repeating: 8 &* sum)
+        }
         bytes.storeBytes(of: Self.magic ^ seed, toByteOffset: offset, as: UInt64.self)
         bytes.storeBytes(of: volume &+ 1, toByteOffset: offset + 8, as: UInt64.self)
         bytes.storeBytes(of: sector, toByteOffset: offset + 16, as: UInt64.self)
         bytes.storeBytes(of: order &+ 1, toByteOffset: offset + 24, as: UInt64.self)
         bytes.storeBytes(of: sum, toByteOffset: offset + 32, as: UInt64.self)
-        var filler = sum
-        for word in 5..<64 {
-            filler &+= sum
-            let value = filler ^ (filler >> 29)
-            bytes.storeBytes(of: value, toByteOffset: offset + 8 * word, as: UInt64.self)
-        }
     }
 
     /// Reads the stamp of the sector at `offset`; nil when these bytes are no stamp of this seed.

@@ -13,6 +13,8 @@ package enum Probe: Int, Sendable, CaseIterable {
     case crashRightAfterRecovery
     case oldCatalogueRefused
     case oldCatalogueOpened
+    case oldDeviceRefused
+    case swappedDevicesRefused
     case crashBeforeVerification
     case crashWhenFull
     case crashWithRequestsInFlight

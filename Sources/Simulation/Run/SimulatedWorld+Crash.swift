@@ -124,6 +124,8 @@ extension SimulatedWorld {
     /// Opens the pool from what the devices and the catalogue hold; often more than once.
     func recover() {
         loseCatalogueAtTimes()
+        substituteDevices()
+        copyDeviceAtTimes()
         if !mayPutBack || !crashes.isOne(in: 3) || !openFromOlderCatalogue() {
             var openings = crashes.isOne(in: 8) ? 2 : 1
             while openings > 0, journal.isEmpty {
@@ -166,6 +168,19 @@ extension SimulatedWorld {
         return 1_700_000_000 + Int64(elapsedNanoseconds / 1_000_000_000) + jump
     }
 
+    func makeOpening(randomSeed: UInt64, wallSeconds: Int64) -> PoolOpening {
+        PoolOpening(
+            identifier: poolIdentifier,
+            laneCount: parameters.laneCount,
+            devices: geometries,
+            deviceIdentifiers: deviceIdentifiers,
+            contents: catalogue.tables.contents,
+            configuration: parameters.configuration,
+            randomSeed: randomSeed,
+            wallSeconds: wallSeconds
+        )
+    }
+
     /// Opens the pool, up to the moment when it serves, or is cut off before.
     ///
     /// - Parameter isRequired: the catalogue is the newest: it must not be refused.
@@ -177,17 +192,7 @@ extension SimulatedWorld {
         // be taken back later.
         for device in devices { device.makeAllDurable() }
         restartClock()
-        let contents = catalogue.tables.contents
-        let opening = PoolOpening(
-            identifier: poolIdentifier,
-            laneCount: parameters.laneCount,
-            devices: geometries,
-            deviceIdentifiers: deviceIdentifiers,
-            contents: contents,
-            configuration: parameters.configuration,
-            randomSeed: identities.next(),
-            wallSeconds: wallSeconds()
-        )
+        let opening = makeOpening(randomSeed: identities.next(), wallSeconds: wallSeconds())
         let source = SimulatedSource(devices: devices, catalogue: catalogue)
         do throws(RecoveryError) {
             try opening.checkAge(from: source)
@@ -195,7 +200,7 @@ extension SimulatedWorld {
             pool = opened.pool
             lanes = opened.lanes
             journal.trace("opened: \(opened.report)")
-            compareScrubs(with: contents.scrubs)
+            compareScrubs(with: opening.contents.scrubs)
             // Cut off before the catalogue knows of it, or at some moment after.
             let isCutSoon = isCut && crashes.isOne(in: 2)
             writeMissingBlocks(isCut: isCutSoon)
@@ -229,7 +234,9 @@ extension SimulatedWorld {
                 }
             }
         }
-        if !isCut { catalogue.noteWitnessed() }
+        guard !isCut else { return }
+        catalogue.noteWitnessed()
+        openingCount += 1
     }
 
     /// Writes what recovery missed of records, as whoever opens a pool does; some of it, when that

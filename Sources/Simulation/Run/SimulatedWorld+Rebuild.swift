@@ -73,6 +73,8 @@ extension SimulatedWorld {
         }
         made.keepEvents(of: lost)
         catalogue.putBack(made)
+        // Devices tell of an opening that all were told of from the checkpoint behind it on.
+        if made.witnessedIncarnation < lost.witnessedIncarnation { deviceCopy = nil }
     }
 
     /// The devices were told of another checkpoint than the newest.

@@ -55,6 +55,7 @@ package final class SimulatedWorld {
     var schedule: SimulationRandom
     var crashes: SimulationRandom
     var identities: SimulationRandom
+    var substitutions: SimulationRandom
 
     var volumes: [SimulatedVolume] = []
     var treeCount: UInt64 = 0
@@ -72,6 +73,11 @@ package final class SimulatedWorld {
 
     /// The lanes were told to stop: requests may be turned away.
     var isStopping = false
+
+    /// Openings of the pool that all devices were told of.
+    var openingCount = 0
+    /// What somebody kept of a device.
+    var deviceCopy: DeviceCopy?
 
     /// Headers and tails of records whose other half recovery has just written again.
     var leftHalves: [(device: Int, block: Int)] = []
@@ -102,6 +108,7 @@ package final class SimulatedWorld {
         schedule = SimulationRandom(seed: seed, stream: .schedule)
         crashes = SimulationRandom(seed: seed, stream: .crash)
         identities = SimulationRandom(seed: seed, stream: .identity)
+        substitutions = SimulationRandom(seed: seed, stream: .substitution)
         poolIdentifier = PoolIdentifier(from: &identities)
         var devices: [SimulatedDevice] = []
         var geometries: [DeviceGeometry] = []
@@ -255,6 +262,7 @@ package final class SimulatedWorld {
                 journal.trace("catalogue commits for lane \(lane)")
                 order.end(image, tables: catalogue.tables)
                 noteMirror(image.position)
+                copyDeviceAtTimes()
             }
             lanes[lane].answer(answer)
             needsTurn[lane] = true
