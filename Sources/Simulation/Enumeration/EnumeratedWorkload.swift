@@ -104,7 +104,7 @@ extension SeedParameters {
         configuration.ghostCount = 64
         configuration.mirrorRecordBlockMax = 8
         configuration.mirrorSliceBlockCount = 2
-        losesCatalogue = number % 2 == 1
+        losesCatalogue = SimulationRandom.mix(number) % 2 == 1
         devices[0].mirrorBlockCount = losesCatalogue ? 24 : 0
         configuration.checkpointInterval = 20_000_000
         configuration.checkpointSpacing = 1_000_000

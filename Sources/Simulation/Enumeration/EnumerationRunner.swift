@@ -27,7 +27,9 @@ package final class EnumerationRunner {
         var random = SimulationRandom(seed: number, stream: .crash)
         let whole = play(workload, [], &result, printLine)
         let signatures = whole.signatures
-        for event in signatures.indices where result.finding == nil {
+        // What comes before the last operation was cut in the workload that ends there.
+        for event in signatures.indices.dropFirst(whole.eventsBeforeLastStep)
+        where result.finding == nil {
             // Behind a read, say, a cut finds what it found before.
             guard event == 0 || signatures[event] != signatures[event - 1] else { continue }
             let none = PowerCut(event: event, kept: .none, keepsCommits: false)
@@ -72,6 +74,7 @@ package final class EnumerationRunner {
 
     private struct Played {
         var signatures: [[Int]]
+        var eventsBeforeLastStep: Int
         var volatileBlocks: Int
         var hadCommits: Bool
     }
@@ -112,7 +115,6 @@ package final class EnumerationRunner {
             journal: journal
         )
         world.play(workload, cuts: cuts)
-        let signatures = world.eventSignatures ?? []
         world.close()
         result.steps += journal.step
         result.crashCount += world.crashCount
@@ -120,7 +122,8 @@ package final class EnumerationRunner {
         result.virtualNanoseconds += world.elapsedNanoseconds
         for (mode, count) in world.recoveries { result.recoveries[mode, default: 0] += count }
         return Played(
-            signatures: signatures,
+            signatures: world.eventSignatures ?? [],
+            eventsBeforeLastStep: world.eventsBeforeLastStep,
             volatileBlocks: world.volatileBlocksAtCut,
             hadCommits: world.hadCommitsAtCut
         )

@@ -21,6 +21,7 @@ extension SimulatedWorld {
         crashCountdown = cuts.first?.event
         for step in workload.steps where journal.isEmpty && crashCount == 0 {
             journal.trace("STEP \(step)")
+            if !workload.isTogether { eventsBeforeLastStep = eventSignatures?.count ?? 0 }
             ask(step)
             if !workload.isTogether { converge("\(step) is answered") { self.isQuiet } }
         }

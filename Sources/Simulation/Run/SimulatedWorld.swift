@@ -94,6 +94,8 @@ package final class SimulatedWorld {
     var exactCuts: ArraySlice<PowerCut> = []
     /// What a cut would find after each event of an enumerated workload.
     var eventSignatures: [[Int]]?
+    /// Events of it behind which its last operation is asked for; none where all are at once.
+    var eventsBeforeLastStep = 0
     /// Of the last of them: volatile blocks of all devices, and whether commits were unanswered.
     var volatileBlocksAtCut = 0
     var hadCommitsAtCut = false
