@@ -28,6 +28,7 @@ package enum Mutant: String, CaseIterable, Sendable {
     case capturedLeafEncodedLate
     case dirtyLeafEvicted
     case positionTakenAtCommit
+    case failedCommitBelieved
     case replayWithoutChecksums
     case replayAsksForTail
     case missingHalfAsOther

@@ -449,6 +449,8 @@ extension Lane {
             note("mirror_round_failed", "the catalogue failed: \(reason)")
             endRoundInVain()
             hasProgressed = true
+        case (.commit, .failed) where Mutant.failedCommitBelieved.isOn:
+            endCheckpoint()
         case (.commit, .failed(let reason)):
             catalogueIsGood = false
             fence("lane \(index.rawValue): the catalogue failed: \(reason)")

@@ -16,6 +16,10 @@ package final class SimulatedCatalogue {
     package var keepsCopies = false
     private var copies: [CatalogueTables] = []
     private static var copyCountMax: Int { 8 }
+    /// One request of so many fails; zero for none.
+    package var errorOneIn = 0
+    /// Requests that failed since the engine was started.
+    package private(set) var failureCount = 0
     private var queues: [[CatalogueRequest]]
     private var random: SimulationRandom
     private let journal: Journal
@@ -49,13 +53,17 @@ package final class SimulatedCatalogue {
     }
 
     /// Serves the lane's oldest request.  Gives the answer, the request, and the nanoseconds after
-    /// which the next one is due.
+    /// which the next one is due.  A commit that failed may be done all the same.
     package func finish(
         lane: LaneIndex
     ) -> (answer: CatalogueAnswer, request: CatalogueRequest, next: UInt64?) {
         let index = Int(lane.rawValue)
         let request = queues[index].removeFirst()
         let next = queues[index].first.map { duration(of: $0) }
+        if errorOneIn > 0, random.isOne(in: errorOneIn) {
+            fail(request)
+            return (.failed("no space left on device"), request, next)
+        }
         switch request {
         case .load(let key):
             journal.met(.leafLoaded)
@@ -65,6 +73,16 @@ package final class SimulatedCatalogue {
             keepCopy()
             apply(image)
             return (.committed, request, next)
+        }
+    }
+
+    private func fail(_ request: CatalogueRequest) {
+        failureCount += 1
+        switch request {
+        case .load: journal.fired(.catalogueError, .catalogueLoad)
+        case .commit(let image):
+            journal.fired(.catalogueError, .catalogueCommit)
+            if random.isOne(in: 2) { apply(image) }
         }
     }
 
@@ -105,6 +123,7 @@ package final class SimulatedCatalogue {
 
     /// The engine is gone: each lane's first unanswered commits are done, how many is chance.
     package func crash() {
+        failureCount = 0
         for index in queues.indices {
             var isDone = random.isOne(in: 2)
             for request in queues[index] {

@@ -139,10 +139,12 @@ package final class SimulatedDevice {
     /// - Parameters:
     ///   - site: what it is for; without it nothing goes wrong.
     ///   - isRepeated: it was refused before.  A read is not refused by chance once more.
+    ///   - now: nanoseconds of the process.
     package func submit(
         _ operation: Operation,
         site: FaultSite? = nil,
-        isRepeated: Bool = false
+        isRepeated: Bool = false,
+        now: UInt64 = 0
     ) -> (slot: Int, nanoseconds: UInt64) {
         event += 1
         check(operation)
@@ -168,7 +170,13 @@ package final class SimulatedDevice {
         }
         if let faults {
             held.site = site
-            held.fault = faults.plan(operation.kind, site, blocks: blocks, isRepeated: isRepeated)
+            held.fault = faults.plan(
+                operation.kind,
+                site,
+                blocks: blocks,
+                isRepeated: isRepeated,
+                now: now
+            )
             if held.fault == .flushError(losesAtOnce: true) { loseVolatile(faults) }
         }
         typical += UInt64(blocks.count) * character.blockNanoseconds
@@ -177,7 +185,7 @@ package final class SimulatedDevice {
         inFlightCount += 1
         let duration = random.duration(around: typical, slowOneIn: character.slowOneIn)
         if duration > 2 * typical { journal.met(.slowOperation) }
-        return (slot, duration)
+        return (slot, max(duration, faults?.silence(now: now, site) ?? 0))
     }
 
     /// Ends an operation and gives the engine's completion for it.
@@ -220,6 +228,9 @@ package final class SimulatedDevice {
         case .flush:
             if let faults, case .flushError(let losesAtOnce) = held.fault {
                 if !losesAtOnce { loseVolatile(faults) }
+                faults.noteFailedFlush()
+                result = .mediaError
+            } else if let faults, held.fault == .absence {
                 faults.noteFailedFlush()
                 result = .mediaError
             } else {

@@ -15,6 +15,8 @@ enum PlannedFault: Equatable {
     case misdirectedWrite(by: Int)
     /// What had completed is lost when the flush is taken, or when it ends.
     case flushError(losesAtOnce: Bool)
+    /// It is refused, and nothing of it is done.
+    case absence
 }
 
 /// What is wrong with one device: what happens next, and what has happened and lasts.
@@ -43,6 +45,9 @@ final class DeviceFaults {
     private(set) var hasLost = false
     /// Something was marked since somebody looked last.
     var isNewlyMarked = false
+    /// The device is away, or hangs, until then, in nanoseconds of the process.
+    private var awayUntil: UInt64 = 0
+    private var hangsUntil: UInt64 = 0
 
     init(
         rates: FaultRates,
@@ -102,6 +107,29 @@ final class DeviceFaults {
         hasLost = false
         failedFlushCount = 0
         failedWriteCount = 0
+        awayUntil = 0
+        hangsUntil = 0
+    }
+
+    // MARK: Absences
+
+    func leave(until end: UInt64) { awayUntil = end }
+    func hang(until end: UInt64) { hangsUntil = end }
+
+    /// The device is there again.
+    func comeBack(now: UInt64) {
+        awayUntil = min(awayUntil, now)
+        hangsUntil = min(hangsUntil, now)
+    }
+
+    /// Whether it was away at any moment from `since` on.
+    func wasAway(since: UInt64) -> Bool { awayUntil > 0 && awayUntil >= since }
+
+    /// Nanoseconds from now on in which nothing is answered.
+    func silence(now: UInt64, _ site: FaultSite?) -> UInt64 {
+        guard let site, hangsUntil > now else { return 0 }
+        journal.fired(.hang, site)
+        return hangsUntil - now
     }
 
     func noteFailedFlush() { failedFlushCount += 1 }
@@ -111,10 +139,19 @@ final class DeviceFaults {
 
     private func fires(_ oneIn: Int) -> Bool { isArmed && oneIn > 0 && random.isOne(in: oneIn) }
 
-    func plan(_ kind: Operation.Kind, _ site: FaultSite?, blocks: Range<Int>, isRepeated: Bool)
-        -> PlannedFault
-    {
-        guard isArmed, let site else { return .none }
+    func plan(
+        _ kind: Operation.Kind,
+        _ site: FaultSite?,
+        blocks: Range<Int>,
+        isRepeated: Bool,
+        now: UInt64
+    ) -> PlannedFault {
+        guard let site else { return .none }
+        if awayUntil > now {
+            journal.fired(.absence, site)
+            return .absence
+        }
+        guard isArmed else { return .none }
         let fault: PlannedFault
         switch kind {
         case .read: fault = isRepeated ? .none : planRead()
@@ -184,6 +221,7 @@ final class DeviceFaults {
         case .lostWrite: journal.fired(.lostWrite, site)
         case .misdirectedWrite: journal.fired(.misdirectedWrite, site)
         case .flushError: journal.fired(.flushError, site)
+        case .absence: break
         }
     }
 
@@ -202,7 +240,7 @@ final class DeviceFaults {
             region.fill(with: 0xEE)
             return .mediaError
         }
-        if fault == .transientError {
+        if fault == .transientError || fault == .absence {
             region.fill(with: 0xEE)
             return .mediaError
         }

@@ -45,8 +45,21 @@ final class FaultAtlas {
     }
 
     /// New faults come from here on, or come no more.
-    func arm(_ isArmed: Bool) {
-        for device in faults { device.isArmed = isArmed }
+    func arm(_ isArmed: Bool, now: UInt64) {
+        for device in faults {
+            device.isArmed = isArmed
+            if !isArmed { device.comeBack(now: now) }
+        }
+    }
+
+    /// Whether an error is the doing of devices that were away at some moment from `since` on:
+    /// every copy is on one of those.  Of a block whose leaf is not in memory nobody knows better.
+    func wereAway(_ state: BlockState?, since: UInt64) -> Bool {
+        guard faults.contains(where: { $0.wasAway(since: since) }) else { return false }
+        guard let state, state.isStored else { return state == nil }
+        return [state.flash, state.disk].allSatisfy {
+            !$0.isPlace || faults[Int($0.device.rawValue)].wasAway(since: since)
+        }
     }
 
     var damagedCount: Int { faults.reduce(0) { $0 + $1.damagedCount } }
@@ -116,14 +129,15 @@ final class FaultAtlas {
     var isNeeded: Bool { !wereBad.isEmpty || !faults.allSatisfy(\.isClean) }
 
     /// Takes note of lanes that stopped changing anything.
-    func noteFences(_ lanes: [Lane], freeFlashSegmentCount: Int) {
+    func noteFences(_ lanes: [Lane], freeFlashSegmentCount: Int, hasCatalogueFailed: Bool) {
         if fences.count != lanes.count { fences = lanes.map { _ in nil } }
         for lane in lanes.indices where lanes[lane].isReadOnly && fences[lane] == nil {
             // Every segment that refuses a write is lost to the log until a checkpoint, and those
             // of reclaim stay.
             let wereRefused = faults.contains { $0.failedWriteCount > 0 }
             fences[lane] =
-                faults.contains { $0.failedFlushCount > 0 }
+                hasCatalogueFailed
+                || faults.contains { $0.failedFlushCount > 0 || $0.wasAway(since: 0) }
                 || wereRefused && lanes[lane].hasAbandonedLog
                     && freeFlashSegmentCount <= lanes.count
         }

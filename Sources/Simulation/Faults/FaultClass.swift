@@ -18,6 +18,13 @@ package enum FaultClass: Int, Sendable, CaseIterable {
     case misdirectedWrite
     /// A flush is refused, and what it was to make durable is gone; the next one succeeds.
     case flushError
+    /// The device is away for a while, or until the engine is started anew: it refuses everything,
+    /// and loses nothing.
+    case absence
+    /// The device answers nothing for a while; then everything it was asked is done.
+    case hang
+    /// The catalogue fails, as where its file system is full; a commit may be done all the same.
+    case catalogueError
 }
 
 /// What the engine was doing with the device.
@@ -42,6 +49,7 @@ package enum FaultSite: Int, Sendable, CaseIterable {
     case recoveryHeaderRead, recoveryRecordRead, recoveryWitnessRead
     /// When the catalogue is made anew.
     case mirrorRead
+    case catalogueLoad, catalogueCommit
 
     package var isWrite: Bool {
         switch self {
@@ -59,6 +67,8 @@ package enum FaultSite: Int, Sendable, CaseIterable {
         }
     }
 
+    package var isCatalogue: Bool { self == .catalogueLoad || self == .catalogueCommit }
+
     package var isRecovery: Bool {
         switch self {
         case .recoveryHeaderRead, .recoveryRecordRead, .recoveryWitnessRead, .mirrorRead: true
@@ -70,6 +80,7 @@ package enum FaultSite: Int, Sendable, CaseIterable {
 extension FaultClass {
     /// Whether the simulator can make this happen there.
     package func canOccur(at site: FaultSite) -> Bool {
+        guard !site.isCatalogue else { return self == .catalogueError }
         switch self {
         case .transientError: return !site.isWrite && !site.isFlush
         case .latentError:
@@ -87,6 +98,9 @@ extension FaultClass {
         case .misdirectedWrite:
             return site.isWrite && site != .witnessWrite && site != .mirrorWrite
         case .flushError: return site.isFlush
+        // Whoever opens a pool finds its devices there.
+        case .absence, .hang: return !site.isRecovery
+        case .catalogueError: return false
         }
     }
 }

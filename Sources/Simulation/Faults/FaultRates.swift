@@ -13,6 +13,11 @@ package struct FaultRates: Sendable {
     /// One event of so many damages a block.
     package var rotOneIn = 0
     package var latentErrorOneIn = 0
+    /// One event of so many begins it, on one device.
+    package var absenceOneIn = 0
+    package var hangOneIn = 0
+    /// One load or commit of so many.
+    package var catalogueErrorOneIn = 0
     /// Records of hosts may be lost or misdirected as well.  Where nothing says how far the log was
     /// durable, a lost record looks like the log's end: such seeds have no crash but the last
     /// stop, and nothing for which a lane is restarted.
@@ -22,7 +27,8 @@ package struct FaultRates: Sendable {
 
     package var isAnyOn: Bool {
         transientErrorOneIn + transientRotOneIn + writeErrorOneIn + flushErrorOneIn
-            + lostWriteOneIn + misdirectedWriteOneIn + rotOneIn + latentErrorOneIn > 0
+            + lostWriteOneIn + misdirectedWriteOneIn + rotOneIn + latentErrorOneIn + absenceOneIn
+            + hangOneIn + catalogueErrorOneIn > 0
     }
 
     /// Blocks of one pool that are damaged at once, at most: a fault is rare, and what is to be
@@ -40,5 +46,10 @@ package struct FaultRates: Sendable {
         rotOneIn = maybe([20, 60, 200])
         latentErrorOneIn = maybe([20, 60, 200])
         reachesHostRecords = !hasCrashes && flushErrorOneIn == 0 && writeErrorOneIn == 0
+        let absence = random.isOne(in: 3) ? random.pick([200, 600]) : 0
+        absenceOneIn = reachesHostRecords ? 0 : absence
+        hangOneIn = random.isOne(in: 3) ? random.pick([200, 600]) : 0
+        let failure = random.isOne(in: 4) ? random.pick([20, 60, 200]) : 0
+        catalogueErrorOneIn = reachesHostRecords ? 0 : failure
     }
 }

@@ -11,6 +11,9 @@ extension SimulatedDevice {
         case .writeError(let doneCount):
             settle(held, doneCount: doneCount)
             return .mediaError
+        case .absence:
+            settle(held, doneCount: 0)
+            return .mediaError
         case .misdirectedWrite(let distance):
             settle(held, doneCount: 0, keepsCells: true)
             overwrite(held, at: range.lowerBound + distance, faults)

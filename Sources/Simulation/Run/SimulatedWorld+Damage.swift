@@ -16,6 +16,19 @@ extension SimulatedWorld {
         if rates.latentErrorOneIn > 0, device.random.isOne(in: rates.latentErrorOneIn) {
             damage { $0.makeUnreadable($1) }
         }
+        if rates.absenceOneIn > 0, device.random.isOne(in: rates.absenceOneIn) {
+            let away = device.random.pick(atlas.faults)
+            // The engine takes what a device refuses for a minute for lost: not so long.
+            let duration = device.random.pick([1_000_000, 50_000_000, 1_000_000_000, 8_000_000_000])
+            journal.trace("device \(away.index.rawValue) is away for \(duration) ns")
+            away.leave(until: now + UInt64(duration))
+        }
+        if rates.hangOneIn > 0, device.random.isOne(in: rates.hangOneIn) {
+            let mute = device.random.pick(atlas.faults)
+            let duration = device.random.pick([5_000_000, 50_000_000, 1_000_000_000])
+            journal.trace("device \(mute.index.rawValue) hangs for \(duration) ns")
+            mute.hang(until: now + UInt64(duration))
+        }
     }
 
     private func damage(_ hit: (SimulatedDevice, Int) -> Bool) {

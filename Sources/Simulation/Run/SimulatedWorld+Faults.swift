@@ -27,6 +27,12 @@ extension SimulatedWorld {
         return FaultAtlas(faults: faults, journal: journal)
     }
 
+    /// New faults come from here on, or come no more.
+    func arm(_ isArmed: Bool) {
+        atlas?.arm(isArmed, now: now)
+        catalogue.errorOneIn = isArmed ? parameters.faults.catalogueErrorOneIn : 0
+    }
+
     /// What an operation is for, as the matrix names it.
     func site(of operation: Operation, _ purpose: OperationPurpose) -> FaultSite? {
         let geometry = geometries[Int(operation.device.rawValue)]
@@ -67,7 +73,11 @@ extension SimulatedWorld {
     /// Looks at the watched blocks after a lane did something.
     func refreshAtlas() {
         guard let atlas, !lanes.isEmpty else { return }
-        atlas.noteFences(lanes, freeFlashSegmentCount: pool?.freeSegmentCount(.flash) ?? 0)
+        atlas.noteFences(
+            lanes,
+            freeFlashSegmentCount: pool?.freeSegmentCount(.flash) ?? 0,
+            hasCatalogueFailed: catalogue.failureCount > 0
+        )
         if atlas.faults.contains(where: \.isNewlyMarked) {
             for device in atlas.faults { device.isNewlyMarked = false }
             watchAllDamaged()
@@ -115,22 +125,47 @@ extension SimulatedWorld {
         switch request.kind {
         case .read, .verify, .finalRead:
             guard finished.status == .mediaError else { return false }
+            if finished.failedOffset == 0, hasMissedLeaf(isFenced) { return true }
             let block = finished.failedOffset / 4096
             let blocks = request.offset / 4096...(request.offset + request.byteCount - 1) / 4096
-            return blocks.contains(block)
-                && atlas.excuses(request.volume, block, since: request.begunAt)
+            return blocks.contains(block) && isExcused(block, of: request, atlas)
         case .change:
             return isFenced || finished.status == .mediaError && hasBadEdge(request, atlas)
-        case .extents, .promote: return false
+        case .extents, .promote: return hasMissedLeaf(isFenced)
         case .flush, .create, .resize, .shrink, .lateWrite, .destroy, .shutDown: return isFenced
         }
     }
+
+    /// Whether the catalogue may not have given a leaf that a request needed, of which no offset
+    /// is to blame.
+    private func hasMissedLeaf(_ isFenced: Bool) -> Bool { isFenced && catalogue.failureCount > 0 }
 
     /// Whether a block that the request covers in part cannot be read.
     private func hasBadEdge(_ request: OutstandingRequest, _ atlas: FaultAtlas) -> Bool {
         let end = request.offset + request.byteCount
         let edges = [request.offset, end].filter { $0 % 4096 != 0 }.map { $0 / 4096 }
-        return edges.contains { atlas.excuses(request.volume, $0, since: request.begunAt) }
+        return edges.contains { isExcused($0, of: request, atlas) }
+    }
+
+    private func isExcused(
+        _ block: UInt64,
+        of request: OutstandingRequest,
+        _ atlas: FaultAtlas
+    ) -> Bool {
+        atlas.excuses(request.volume, block, since: request.begunAt)
+            || isAway(block, of: request, atlas)
+    }
+
+    /// Whether devices that were away kept a block from being read.  One that was changed meanwhile
+    /// may have been read where it was before.
+    private func isAway(
+        _ block: UInt64,
+        of request: OutstandingRequest,
+        _ atlas: FaultAtlas
+    ) -> Bool {
+        let isChanged = !volumes[request.volume].model.history(of: block).patches.isEmpty
+        let state = isChanged ? nil : look(request.volume, block)
+        return atlas.wereAway(state, since: request.begunAt)
     }
 
     /// A request ended with an error that has its reason.
@@ -145,8 +180,12 @@ extension SimulatedWorld {
         case .verify:
             if request.byteCount > 4096 {
                 readOneByOne(request)
-            } else {
+            } else if atlas?.excuses(index, request.offset / 4096, since: request.begunAt) ?? true {
                 model.observeLost(block: request.offset / 4096)
+            } else {
+                // It is not lost, but away.
+                let block = request.offset / 4096
+                volumes[index].unverified.append(block..<(block + 1))
             }
         case .change(let order) where status == .invalid:
             // It was turned away before it began.

@@ -19,7 +19,7 @@ extension SimulatedWorld {
         while volumes.count < parameters.volumeCount, journal.isEmpty { createVolume() }
         converge("the first volumes are made") { self.outstanding.isEmpty }
         isLoaded = true
-        atlas?.arm(true)
+        arm(true)
         while journal.step < parameters.stepsMax, journal.isEmpty {
             guard advance() else {
                 journal.report(.liveness, "nothing will happen any more: \(describeWaiting())")
@@ -30,7 +30,7 @@ extension SimulatedWorld {
         isLoaded = false
         crashCountdown = nil
         // Nothing new breaks from here on; what is broken stays so.
-        atlas?.arm(false)
+        arm(false)
         finish()
     }
 

@@ -65,7 +65,8 @@ extension SimulatedWorld {
         for lane in lanes {
             guard case .ended(let recount) = lane.recountState else { continue }
             journal.met(.recountedBesideHosts)
-            if let difference = recount.differences.first {
+            // One that met a catalogue that failed says so.
+            if let difference = recount.differences.first, catalogue.failureCount == 0 {
                 journal.report(.space, "counted beside hosts: \(difference)")
             }
         }

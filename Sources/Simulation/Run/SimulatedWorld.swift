@@ -260,7 +260,7 @@ package final class SimulatedWorld {
         case .catalogue(let lane):
             let (answer, request, next) = catalogue.finish(lane: LaneIndex(UInt16(lane)))
             if let next { events.add(.catalogue(lane: lane), at: now + next) }
-            if case .commit(let image) = request {
+            if case .commit(let image) = request, case .committed = answer {
                 journal.trace("catalogue commits for lane \(lane)")
                 order.end(image, tables: catalogue.tables)
                 noteMirror(image.position)
@@ -301,7 +301,8 @@ package final class SimulatedWorld {
             let (slot, delay) = devices[device].submit(
                 operation,
                 site: atlas == nil ? nil : site(of: operation, purpose),
-                isRepeated: isRepeated
+                isRepeated: isRepeated,
+                now: now
             )
             journal.trace(
                 "lane \(index) submits \(devices[device].describe(operation)) as "
