@@ -24,6 +24,14 @@ extension BufferRegion {
         unsafe baseAddress.initializeMemory(as: UInt8.self, repeating: byte, count: byteCount)
     }
 
+    /// Makes every sector other than any that was written: its first word.
+    package func spoil() {
+        var bytes = mutableBytes
+        for sector in stride(from: 0, to: byteCount, by: 512) {
+            bytes.storeBytes(of: 0xEEEE_EEEE_EEEE_EEEE, toByteOffset: sector, as: UInt64.self)
+        }
+    }
+
     /// A copy of the bytes.
     package var byteArray: [UInt8] {
         unsafe Array(UnsafeRawBufferPointer(start: baseAddress, count: byteCount))

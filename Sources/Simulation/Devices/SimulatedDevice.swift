@@ -139,7 +139,7 @@ package final class SimulatedDevice {
         case .read:
             for block in blocks { readers[block] += 1 }
             // Nothing may be read out of the buffer before the operation has finished.
-            operation.region.fill(with: 0xEE)
+            operation.region.spoil()
             typical = character.readNanoseconds
         case .write:
             claim(blocks, for: operation)

@@ -29,6 +29,13 @@ struct Patch: Equatable {
 
 /// What a block held before the oldest patch that is still of interest.
 enum BlockBase: Equatable {
+    var isZeros: Bool {
+        switch self {
+        case .hole, .zero, .unclearZero: true
+        case .written, .mixed, .lost: false
+        }
+    }
+
     /// Never written or trimmed.
     case hole
     /// Zeros that own space.

@@ -100,6 +100,7 @@ extension ReferenceVolume {
         part: Range<Int>,
         found: BufferRegion?
     ) -> [Int] {
+        if end == 0, history.base.isZeros { return found?.isZero ?? true ? [0] : [] }
         let doubtful = min(history.doubtfulCount(before: end), Self.doubtfulCountMax)
         return (0..<(1 << doubtful)).filter { choice in
             if history.showsLost(before: end, choice: choice) { return false }
