@@ -113,13 +113,14 @@ extension CatalogueError: CustomStringConvertible {
 
     private var remedy: String {
         switch self {
-        case .missing, .notDatabase: "check the path, or rebuild the catalogue from the devices"
+        case .missing, .notDatabase:
+            "check the path, or make it anew from the devices: isotherm pool rebuild"
         case .alreadyThere: "choose another directory, or destroy the old pool first"
         case .inUse: "ask the process that has it open, or stop that process"
         case .foreign: "check the path"
         case .unknownVersion: "use the program that wrote it, or a newer one"
         case .truncated, .schema, .damaged, .value:
-            "restore a copy, or rebuild the catalogue from the devices"
+            "restore a copy, or make it anew from the devices: isotherm pool rebuild"
         case .settingRefused: "keep the catalogue on a local file system with file locks"
         case .full: "free space on its file system"
         case .system, .database, .fenced:

@@ -1,4 +1,6 @@
 import Catalogue
+import Engine
+import Format
 import Foundation
 import Testing
 import Units
@@ -154,6 +156,37 @@ import Units
         // They go with their pool.
         #expect(run("pool", "destroy", "demo", "--yes", "--force").status == 0)
         #expect(!FileManager.default.fileExists(atPath: folder))
+    }
+
+    @Test func `leaves that are damaged in the catalogue are good again`() throws {
+        try writeData()
+        let catalogue = try Catalogue(openingAt: place)
+        let contents = try catalogue.contents()
+        var image = CheckpointImage(position: contents.positions[0])
+        image.leaves = try contents.leafKeys.map { key in
+            var bytes = try catalogue.load(key).bytes
+            bytes[bytes.count / 2] ^= 1
+            return (key, bytes)
+        }
+        try #require(!image.leaves.isEmpty)
+        try catalogue.commit(image)
+        try catalogue.close()
+        #expect(run("check", "demo").output.contains("is damaged"))
+        _ = try rebuild(yes: true)
+        try expectData()
+    }
+
+    @Test func `where the catalogue keeps a pool shut, the error names the rebuild`() {
+        let damaged = RecoveryError.leafDamaged(LeafKey(tree: TreeIdentifier(1), index: 2))
+        for error in [
+            ControlError(damaged, of: "demo", []),
+            ControlError(.rowImpossible(table: "leaves"), of: "demo", []),
+            .catalogueOlder(pool: "demo", path: "/dev/flash", finding: "told of opening 2"),
+        ] {
+            #expect(error.report.advice.contains("isotherm pool rebuild demo --yes --device"))
+        }
+        let log = ControlError(.mapTooSmall(leafCount: 9), of: "demo", [])
+        #expect(!log.report.advice.contains("rebuild"))
     }
 
     @Test func `a dry run changes nothing`() throws {

@@ -408,7 +408,10 @@ extension ControlError {
             self = .catalogueOlder(pool: pool, path: path(device), finding: finding)
         case .deviceOlder(let device, _, _):
             self = .deviceOlder(path: path(device), finding: finding)
-        default: self = .recovery(pool: pool, finding: finding)
+        case .segmentOutside, .unknownLane, .rowImpossible, .unknownTree, .leafDamaged, .catalogue:
+            self = .recovery(pool: pool, finding: finding, isCatalogue: true)
+        case .recordLost, .mapTooSmall:
+            self = .recovery(pool: pool, finding: finding, isCatalogue: false)
         }
     }
 }

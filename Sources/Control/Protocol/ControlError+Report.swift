@@ -283,7 +283,8 @@ extension ControlError {
                 "catalogue_older",
                 .refused,
                 "the catalogue of pool '\(pool)' is older than \(path) says: \(finding)",
-                "put the newest catalogue back, with all files that lay beside it"
+                "put the newest catalogue back, with all files that lay beside it, or make it "
+                    + "anew: \(Self.rebuildCommand(pool))"
             )
         case .deviceOlder(let path, let finding):
             .init(
@@ -329,14 +330,21 @@ extension ControlError {
         }
     }
 
+    private static func rebuildCommand(_ pool: String) -> String {
+        "isotherm pool rebuild \(pool) --yes --device ..., with every device of the pool"
+    }
+
     private var reportOfFailure: ErrorReport {
         switch self {
-        case .recovery(let pool, let finding):
+        case .recovery(let pool, let finding, let isCatalogue):
             .init(
                 "recovery",
                 .failed,
                 "the pool '\(pool)' cannot be opened: \(finding)",
-                "nothing was changed; 'isotherm inspect' shows the devices"
+                "nothing was changed; "
+                    + (isCatalogue
+                        ? "the catalogue can be made anew: \(Self.rebuildCommand(pool))"
+                        : "'isotherm inspect' shows the devices")
             )
         case .shuttingDown(let pool):
             .init("shutting_down", .failed, "the pool '\(pool)' is being closed", "try again later")

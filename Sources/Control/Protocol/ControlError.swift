@@ -80,7 +80,9 @@ package enum ControlError: Error, Equatable, Sendable {
     case unknownCommand(name: String)
     case notForThisUser(user: UInt32)
     /// The log cannot be replayed.
-    case recovery(pool: String, finding: String)
+    ///
+    /// - Parameter isCatalogue: it is the catalogue's doing, and the devices may know better.
+    case recovery(pool: String, finding: String, isCatalogue: Bool)
     /// The catalogue was put back from a copy; the device at `path` knows of a later one.
     case catalogueOlder(pool: String, path: String, finding: String)
     /// The device was put back from a copy.
