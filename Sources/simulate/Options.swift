@@ -57,7 +57,12 @@ struct Options: ParsableArguments {
     @Flag(help: "Prints the result as one line of JSON.")
     var json = false
 
-    @Flag(help: "A class of fault that never fired at a site where it can is a failure.")
+    @Flag(
+        help: """
+            Goes on until every class of fault has fired at every site where it can; one that has \
+            not behind as many seeds more as --budget says is a failure.
+            """
+    )
     var matrix = false
 
     @Option(help: "One seed of so many pretends to fail: shows that failures are reported.")
@@ -75,7 +80,7 @@ struct Options: ParsableArguments {
     @Option(help: "Where the seeds that found the bugs are written.")
     var record: String?
 
-    @Option(help: "Seeds after which a bug counts as not found.")
+    @Option(help: "Seeds after which a bug counts as not found, or a fault as one that never fires.")
     var budget: UInt64 = 5000
 
     @Flag(help: .hidden)

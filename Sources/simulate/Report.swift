@@ -33,16 +33,10 @@ struct Report {
             print("FAILED seed \(failure.seed): \(failure.text)")
             print("  \(reproduction(failure.seed))")
         }
-        if options.matrix && !emptyCells.isEmpty {
-            print("EMPTY cells: \(emptyCells.joined(separator: ", "))")
+        if options.matrix && !totals.emptyCells.isEmpty {
+            print("EMPTY cells: \(totals.emptyCells.joined(separator: ", "))")
         }
         print(totals.failures.isEmpty ? "no failure" : "\(totals.failures.count) failures")
-    }
-
-    /// Pairs of a fault and a site that can occur and have not.
-    var emptyCells: [String] {
-        FaultMatrix.pairs.filter { totals.matrix[FaultMatrix.index($0.fault, $0.site)] == 0 }
-            .map { "\($0.fault) at \($0.site)" }
     }
 
     /// One line for each class of fault.

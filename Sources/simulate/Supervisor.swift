@@ -18,6 +18,23 @@ struct Totals: Sendable {
     var matrix = [UInt64](repeating: 0, count: FaultMatrix().counts.count)
     var recoveries: [String: UInt64] = [:]
     var failures: [Failure] = []
+
+    mutating func add(_ other: Totals) {
+        seedCount += other.seedCount
+        stepCount += other.stepCount
+        crashCount += other.crashCount
+        virtualSeconds += other.virtualSeconds
+        for index in probes.indices { probes[index] += other.probes[index] }
+        for index in matrix.indices { matrix[index] += other.matrix[index] }
+        recoveries.merge(other.recoveries, uniquingKeysWith: +)
+        failures += other.failures
+    }
+
+    /// Pairs of a fault and a site that can occur and have not.
+    var emptyCells: [String] {
+        FaultMatrix.pairs.filter { matrix[FaultMatrix.index($0.fault, $0.site)] == 0 }
+            .map { "\($0.fault) at \($0.site)" }
+    }
 }
 
 /// Runs seeds in worker processes and adds up what they say.
