@@ -80,7 +80,7 @@ struct Options: ParsableArguments {
     @Option(help: "Where the seeds that found the bugs are written.")
     var record: String?
 
-    @Option(help: "Seeds after which a bug counts as not found, or a fault as one that never fires.")
+    @Option(help: "Seeds after which a bug counts as not found, or a fault as never fired.")
     var budget: UInt64 = 5000
 
     @Flag(help: .hidden)
