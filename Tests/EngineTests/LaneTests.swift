@@ -175,6 +175,38 @@ import Units
     #expect(bench.lane.statistics.copiesGivenUp == 5)
 }
 
+@Test func `a refused copy on flash is given up when the disk has given the block`() throws {
+    let bench = try LaneBench(flashSegments: 24, diskSegments: 64)
+    let volume = bench.fillBeyondFlash()
+    let expected = Array(pattern(0, count: 1 << 18)[0..<65_536])
+    #expect(bench.read(volume, at: 0, count: 65_536) == expected)
+    _ = bench.settle()
+    let chunk = try #require(bench.lane.view(of: volume, chunk: 0))
+    #expect(chunk.blocks.allSatisfy { $0.flash.isPlace && $0.disk.isPlace })
+    let isAway: (Operation) -> OperationResult = {
+        $0.kind == .read && $0.device == DeviceIndex(0) ? .mediaError : .done
+    }
+    // Flash is away, and the other copy of one block is damaged.
+    bench.damage(chunk.blocks[7].disk)
+    #expect(bench.read(volume, at: 7 * 4096, count: 4096, outcome: isAway) == nil)
+    #expect(
+        bench.read(volume, at: 4096, count: 8192, outcome: isAway) == Array(expected[4096..<12288])
+    )
+    #expect(bench.lane.statistics.copiesGivenUp == 2)
+    // A block that is written in part takes its other bytes from the disk as well.
+    bench.begin(volume, at: 9 * 4096 + 512, pattern(9, count: 512))
+    #expect(bench.end(outcome: isAway) == .done)
+    #expect(bench.lane.statistics.copiesGivenUp == 3)
+    // When it is back, nothing is lost.
+    var changed = expected
+    changed.replaceSubrange(
+        (9 * 4096 + 512)..<(9 * 4096 + 1024),
+        with: pattern(9, count: 512)
+    )
+    #expect(bench.read(volume, at: 0, count: 65_536) == changed)
+    #expect(bench.lane.statistics.blocksPoisoned == 0)
+}
+
 @Test func `a damaged block with no other copy is an error and stays one`() throws {
     let bench = try LaneBench()
     let volume = bench.createVolume()

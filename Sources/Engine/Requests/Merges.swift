@@ -53,7 +53,7 @@ extension Lane {
             fail(request, .mediaError, at: block * 4096)
             return requests[request].operationCount > 0
         case .stored:
-            let location = state.flash.isPlace ? state.flash : state.disk
+            let location = source(of: state, at: block, for: request)
             if let source = bufferedBlock(at: location)
                 ?? movedBlock(at: location, part.volume, block, state.sequence)
             {
@@ -95,13 +95,15 @@ extension Lane {
     }
 
     /// An old block is here, or cannot be had.
-    func completeMerge(_ request: Int, _ slot: OperationSlot, isSound: Bool) {
+    func completeMerge(_ request: Int, _ slot: OperationSlot, isGood: Bool, isSound: Bool) {
         let index = Int(slot.firstBlock)
-        if !isSound && !Mutant.mergeOverDamage.isOn {
+        let part = currentPart(request)
+        let address = index == 0 ? part.first : part.end - 1
+        if isSound {
+            giveUpRefused(request, address, count: 1, at: slot.location)
+        } else if !Mutant.mergeOverDamage.isOn {
             statistics.badBlocks += 1
-            let part = currentPart(request)
-            let address = index == 0 ? part.first : part.end - 1
-            if findsElsewhere(request, address, at: slot.location) {
+            if findsElsewhere(request, address, at: slot.location, isRefused: !isGood) {
                 requests[request].isToReadAgain = true
             } else {
                 note("block_unreadable", "a block to be written in part is damaged")

@@ -104,7 +104,7 @@ extension Lane {
                     continue
                 }
                 requests[request].isHole = false
-                let location = state.flash.isPlace ? state.flash : state.disk
+                let location = source(of: state, at: block, for: request)
                 guard location.isPlace else { return failRead(request, at: block) }
                 if let source = bufferedBlock(at: location)
                     ?? movedBlock(at: location, volume, block, state.sequence)
@@ -197,8 +197,16 @@ extension Lane {
 
     /// A part of a read is over; if it is not sound, no block of it is.
     func completeRead(_ request: Int, _ slot: OperationSlot, isGood: Bool, isSound: Bool) {
-        guard !isSound else { return finishReadIfDone(request) }
         let first = Int(slot.firstBlock)
+        guard !isSound else {
+            giveUpRefused(
+                request,
+                requests[request].offset / 4096 + UInt64(first),
+                count: Int(slot.blockCount),
+                at: slot.location
+            )
+            return finishReadIfDone(request)
+        }
         for index in first..<(first + Int(slot.blockCount)) {
             let address = requests[request].offset / 4096 + UInt64(index)
             if Mutant.damageReadAsZeros.isOn && !isGood {
@@ -209,7 +217,7 @@ extension Lane {
                 device: slot.location.device,
                 block: slot.location.block + UInt64(index - first)
             )
-            if findsElsewhere(request, address, at: location) {
+            if findsElsewhere(request, address, at: location, isRefused: !isGood) {
                 statistics.badBlocks += 1
                 requests[request].isToReadAgain = true
                 continue

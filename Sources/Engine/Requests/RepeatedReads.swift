@@ -101,7 +101,7 @@ extension Lane {
             completeRead(owner, slot, isGood: result == .done, isSound: isSound)
         case .merge:
             requests[owner].operationCount -= 1
-            completeMerge(owner, slot, isSound: isSound)
+            completeMerge(owner, slot, isGood: result == .done, isSound: isSound)
         case .moveRead:
             if isLast { moves[owner].operationCount -= 1 }
             completeMoveRead(owner, slot, result)

@@ -28,6 +28,9 @@ struct RequestSlot: BitwiseCopyable {
     var hasPromoted = false
     /// A damaged copy of a block was given up: the other one is to be read.
     var isToReadAgain = false
+    /// Blocks of the volume between which flash has refused copies of what the disk has too.
+    private var refusedFrom = UInt64.max
+    private var refusedEnd: UInt64 = 0
     /// How often it read again because the map had changed beneath it.
     var repeatCount: UInt8 = 0
     /// A part of a block is being replaced: the old block was asked for, or is there.
@@ -53,6 +56,17 @@ struct RequestSlot: BitwiseCopyable {
 
     /// Blocks that the range touches; of a range that is not empty.
     var blockCount: UInt64 { (offset + byteCount - 1) / 4096 + 1 - offset / 4096 }
+
+    var hasRefused: Bool { refusedFrom < refusedEnd }
+    func isRefused(_ block: UInt64) -> Bool { refusedFrom <= block && block < refusedEnd }
+    mutating func noteRefused(_ block: UInt64) {
+        refusedFrom = min(refusedFrom, block)
+        refusedEnd = max(refusedEnd, block + 1)
+    }
+    mutating func forgetRefused() {
+        refusedFrom = .max
+        refusedEnd = 0
+    }
 
     enum MergePhase: UInt8, BitwiseCopyable { case none, reading, ready }
 }

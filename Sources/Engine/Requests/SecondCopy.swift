@@ -1,16 +1,29 @@
 internal import Format
 internal import Units
 
-// A promoted block has two copies.  When the one on flash turns out damaged, it is given up and the
-// request reads again, from the disk; the host sees nothing of it.  Likewise when the map names
-// another place by the time at which a read has failed.
+// A promoted block has two copies.  When the one on flash cannot be had, the request reads again,
+// from the disk; the host sees nothing of it.  Likewise when the map names another place by the
+// time at which a read has failed.
+//
+//     flash copy is       given up
+//     wrong               at once
+//     refused             when the disk has given the block: the device may be away for a while
 extension Lane {
+    /// Where a request reads a block that is stored.
+    func source(of state: BlockState, at address: UInt64, for request: Int) -> Location {
+        guard state.flash.isPlace else { return state.disk }
+        return state.disk.isPlace && requests[request].isRefused(address)
+            ? state.disk : state.flash
+    }
+
     /// What a request does about a block that cannot be read where it was looked for: true when it
     /// is to read again, as the block is, or may be, elsewhere.
-    ///
-    /// A copy on flash is given up if the disk has the block too.  This is not logged: should a
-    /// crash bring the damaged copy back to the map, it is found again.
-    func findsElsewhere(_ request: Int, _ address: UInt64, at location: Location) -> Bool {
+    func findsElsewhere(
+        _ request: Int,
+        _ address: UInt64,
+        at location: Location,
+        isRefused: Bool
+    ) -> Bool {
         guard requests[request].repeatCount < Lane.repeatMax, !Mutant.cleanCopyIgnored.isOn else {
             return false
         }
@@ -21,26 +34,56 @@ extension Lane {
             requests[request].repeatCount += 1
             return true
         }
-        let block = Int(address % UInt64(Geometry.blocksPerLeaf))
-        var state = leaves.state(slot, block)
+        let state = leaves.state(slot, Int(address % UInt64(Geometry.blocksPerLeaf)))
         guard state.isStored, state.flash == location || state.disk == location else {
             // It was moved, written anew, or given up there by another request.
             requests[request].repeatCount += 1
             return true
         }
-        guard state.flash == location, state.disk.isPlace else {
-            // The disk was read before the block was promoted.
-            return state.disk == location && state.flash.isPlace
+        if state.disk == location {
+            // The disk was read before the block was promoted, or as flash had refused it.
+            if requests[request].isRefused(address) {
+                requests[request].forgetRefused()
+                requests[request].repeatCount += Lane.repeatMax / 4
+            }
+            return state.flash.isPlace
         }
+        guard state.disk.isPlace else { return false }
+        if isRefused {
+            requests[request].noteRefused(address)
+        } else {
+            giveUpFlash(slot, address)
+        }
+        return true
+    }
+
+    /// The disk has given blocks of a request that flash had refused.
+    func giveUpRefused(_ request: Int, _ first: UInt64, count: Int, at location: Location) {
+        guard requests[request].hasRefused else { return }
+        let volume = requests[request].volume
+        for index in 0..<UInt64(count) where requests[request].isRefused(first + index) {
+            let address = first + index
+            let leaf = address / UInt64(Geometry.blocksPerLeaf)
+            guard let slot = leaves.find(volume: volume, index: leaf) else { continue }
+            let state = leaves.state(slot, Int(address % UInt64(Geometry.blocksPerLeaf)))
+            let place = Location(device: location.device, block: location.block + index)
+            if state.isStored, state.disk == place, state.flash.isPlace {
+                giveUpFlash(slot, address)
+            }
+        }
+    }
+
+    /// Gives up a copy on flash of what the disk has too.  This is not logged: should a crash bring
+    /// the copy back to the map, it is found again.
+    private func giveUpFlash(_ slot: Int, _ address: UInt64) {
+        let block = Int(address % UInt64(Geometry.blocksPerLeaf))
+        var state = leaves.state(slot, block)
         if Mutant.wrongCopyGivenUp.isOn { state.disk = .nowhere } else { state.flash = .nowhere }
         statistics.copiesGivenUp += 1
-        note(
-            "copy_damaged",
-            "volume \(volumes[Int(volume)].identifier) block \(address): the copy on disk stays"
-        )
+        let volume = volumes[Int(leaves.entries[slot].volume)].identifier
+        note("copy_damaged", "volume \(volume) block \(address): the copy on disk stays")
         willChange(slot)
         replace(slot, block, with: state)
-        return true
     }
 
     /// Times that a request reads again because the map has changed beneath it.

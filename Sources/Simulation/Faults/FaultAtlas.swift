@@ -52,15 +52,9 @@ final class FaultAtlas {
         }
     }
 
-    /// Whether an error is the doing of devices that were away at some moment from `since` on:
-    /// every copy is on one of those.  Of a block whose leaf is not in memory nobody knows better.
-    func wereAway(_ state: BlockState?, since: UInt64) -> Bool {
-        guard faults.contains(where: { $0.wasAway(since: since) }) else { return false }
-        guard let state, state.isStored else { return state == nil }
-        return [state.flash, state.disk].allSatisfy {
-            !$0.isPlace || faults[Int($0.device.rawValue)].wasAway(since: since)
-        }
-    }
+    /// Whether an error may be the doing of a device that was away at some moment from `since` on.
+    /// Where a block was then nobody knows any more: it may have been moved since.
+    func wereAway(since: UInt64) -> Bool { faults.contains { $0.wasAway(since: since) } }
 
     var damagedCount: Int { faults.reduce(0) { $0 + $1.damagedCount } }
 

@@ -153,19 +153,7 @@ extension SimulatedWorld {
         _ atlas: FaultAtlas
     ) -> Bool {
         atlas.excuses(request.volume, block, since: request.begunAt)
-            || isAway(block, of: request, atlas)
-    }
-
-    /// Whether devices that were away kept a block from being read.  One that was changed meanwhile
-    /// may have been read where it was before.
-    private func isAway(
-        _ block: UInt64,
-        of request: OutstandingRequest,
-        _ atlas: FaultAtlas
-    ) -> Bool {
-        let isChanged = !volumes[request.volume].model.history(of: block).patches.isEmpty
-        let state = isChanged ? nil : look(request.volume, block)
-        return atlas.wereAway(state, since: request.begunAt)
+            || atlas.wereAway(since: request.begunAt)
     }
 
     /// A request ended with an error that has its reason.
@@ -240,6 +228,8 @@ extension SimulatedWorld {
     private func reportUnansweredByFenced() {
         for (context, request) in outstanding.sorted(by: { $0.key < $1.key })
         where lanes[volumes[request.volume].lane].isReadOnly {
+            // Which lane is to stop is not noted.
+            if case .shutDown = request.kind, !lanes.allSatisfy(\.isReadOnly) { continue }
             journal.report(
                 .liveness,
                 "a read-only lane never answers request \(context), \(request.kind); "

@@ -62,6 +62,8 @@ extension SimulatedWorld {
             var expected = lost
             if checkpoint != committed[lane] {
                 judge(checkpoint, lane, committed: committed[lane])
+                // What only the last checkpoint covered may have been damaged since.
+                if let atlas, !atlas.faults.allSatisfy(\.isClean) { return }
                 guard checkpoint + 1 == committed[lane],
                     let before = catalogue.tablesBefore[index]
                 else { continue }
@@ -81,7 +83,8 @@ extension SimulatedWorld {
     private func judge(_ checkpoint: UInt64, _ lane: Int, committed: UInt64) {
         journal.met(.catalogueMadeFromEarlier)
         // One that no device takes is not told, as long as it gives nothing back.
-        let isExcused = atlas != nil && parameters.faults.writeErrorOneIn > 0
+        let faults = parameters.faults
+        let isExcused = faults.writeErrorOneIn + faults.absenceOneIn > 0
         if checkpoint > committed || checkpoint + 1 < committed && !isExcused {
             journal.report(
                 .rebuilds,

@@ -32,7 +32,10 @@ extension SimulatedWorld {
                 .errorHasReason,
                 "\(request.kind) on volume \(volumes[request.volume].model.number) bytes "
                     + "\(request.offset) + \(request.byteCount) ends with \(finished.status) at "
-                    + "\(finished.failedOffset): " + eventTexts(lane)
+                    + "\(finished.failedOffset), now "
+                    + (look(request.volume, finished.failedOffset / 4096).map { "\($0)" }
+                        ?? "unknown")
+                    + ": " + eventTexts(lane)
             )
         }
         keepOrRelease(finished, lane: lane)
