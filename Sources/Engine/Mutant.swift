@@ -60,6 +60,8 @@ package enum Mutant: String, CaseIterable, Sendable {
     case flushBelievedAlone
     case cleanCopyIgnored
     case wrongCopyGivenUp
+    case refusedCopyGivenUp
+    case refusedSourceGivenUp
     case damageReadAsZeros
     case mergeOverDamage
     case checksumTakenAnew

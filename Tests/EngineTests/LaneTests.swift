@@ -207,6 +207,55 @@ import Units
     #expect(bench.lane.statistics.blocksPoisoned == 0)
 }
 
+@Test func `a copy that a move was refused is given up when the other was read`() throws {
+    let bench = try LaneBench(flashSegments: 24, diskSegments: 64)
+    let volume = bench.fillBeyondFlash()
+    let expected = Array(pattern(0, count: 1 << 18)[0..<65_536])
+    #expect(bench.read(volume, at: 0, count: 65_536) == expected)
+    _ = bench.settle()
+    let chunk = try #require(bench.lane.view(of: volume, chunk: 0))
+    #expect(chunk.blocks.allSatisfy { $0.flash.isPlace && $0.disk.isPlace })
+    func refuse(_ block: Int, at source: Location, _ isGood: Bool) {
+        bench.lane.poisons.append(
+            MoveItem(
+                purpose: source == chunk.blocks[block].flash ? .keep : .relocate,
+                isBad: true,
+                isUnread: true,
+                volume: 0,
+                address: UInt64(block),
+                source: source,
+                sequence: chunk.blocks[block].sequence,
+                checksum: chunk.blocks[block].checksum
+            )
+        )
+        _ = bench.settle { _ in
+            true
+        } outcome: {
+            $0.kind == .read && !isGood ? .mediaError : .done
+        }
+    }
+    // The other copy is right.
+    refuse(1, at: chunk.blocks[1].flash, true)
+    refuse(2, at: chunk.blocks[2].disk, true)
+    #expect(bench.state(of: 1)?.flash.isNowhere == true)
+    #expect(bench.state(of: 2)?.disk.isNowhere == true)
+    #expect(bench.lane.statistics.copiesGivenUp == 2)
+    #expect(bench.lane.unreadBlocks.isEmpty)
+    // It is damaged, or refused as well: nothing is given up.
+    bench.damage(chunk.blocks[3].disk)
+    bench.damage(chunk.blocks[4].flash)
+    refuse(3, at: chunk.blocks[3].flash, true)
+    refuse(4, at: chunk.blocks[4].disk, true)
+    refuse(5, at: chunk.blocks[5].flash, false)
+    #expect(bench.state(of: 3) == chunk.blocks[3])
+    #expect(bench.state(of: 4) == chunk.blocks[4])
+    #expect(bench.state(of: 5) == chunk.blocks[5])
+    #expect(bench.lane.statistics.copiesGivenUp == 2)
+    #expect(bench.lane.unreadBlocks.count == 3)
+    #expect(bench.lane.statistics.blocksPoisoned == 0)
+    #expect(bench.read(volume, at: 0, count: 65_536) == expected)
+}
+
 @Test func `a damaged block with no other copy is an error and stays one`() throws {
     let bench = try LaneBench()
     let volume = bench.createVolume()

@@ -391,7 +391,12 @@ struct DeviceSource: RecoverySource {
         do throws(CatalogueError) {
             return try catalogue.load(key)
         } catch {
-            throw .catalogue(error.description)
+            let isDamaged =
+                switch error {
+                case .damaged, .value, .truncated, .notDatabase, .schema: true
+                default: false
+                }
+            throw .catalogue(error.description, isDamaged: isDamaged)
         }
     }
 }
@@ -408,8 +413,10 @@ extension ControlError {
             self = .catalogueOlder(pool: pool, path: path(device), finding: finding)
         case .deviceOlder(let device, _, _):
             self = .deviceOlder(path: path(device), finding: finding)
-        case .segmentOutside, .unknownLane, .rowImpossible, .unknownTree, .leafDamaged, .catalogue:
+        case .segmentOutside, .unknownLane, .rowImpossible, .unknownTree, .leafDamaged:
             self = .recovery(pool: pool, finding: finding, isCatalogue: true)
+        case .catalogue(_, let isDamaged):
+            self = .recovery(pool: pool, finding: finding, isCatalogue: isDamaged)
         case .recordLost, .mapTooSmall:
             self = .recovery(pool: pool, finding: finding, isCatalogue: false)
         }
@@ -446,7 +453,7 @@ enum RecoveryText {
             "device \(device.rawValue) was told of opening \(has.incarnation) and checkpoint "
                 + "\(has.checkpoint), all devices were of opening \(witnessed.incarnation) and "
                 + "checkpoint \(witnessed.checkpoint)"
-        case .catalogue(let text): text
+        case .catalogue(let text, _): text
         }
     }
 }

@@ -6,8 +6,8 @@ extension Lane {
     /// Poisons that wait for their leaves; more are found again by the next move of their chunk.
     static var poisonMax: Int { 4096 }
 
-    /// Leaves bad blocks out of a move: damaged ones are poisoned where they are.  Of what a device
-    /// refused to read a second copy is given up, and the only one is kept in mind.
+    /// Leaves bad blocks out of a move: damaged ones are poisoned where they are.  What a device
+    /// refused to read is kept in mind.
     func dropBadItems(_ move: Int) {
         let record = configuration.hostRecordCount + move
         var dropped: [MoveItem] = []

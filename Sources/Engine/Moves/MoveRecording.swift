@@ -136,12 +136,12 @@ extension Lane {
         else { return }
         let volume = volumes[Int(item.volume)].identifier
         if state.flash.isPlace && state.disk.isPlace {
-            // The other copy is still there: only the damaged one is given up.
-            if state.flash == item.source { state.flash = .nowhere } else { state.disk = .nowhere }
+            if item.isUnread && !Mutant.refusedSourceGivenUp.isOn {
+                if !item.isOtherBad { return noteRefusedCopy(item) }
+                if !item.isTakenForLost { return noteUnread(item) }
+            }
             note("copy_damaged", "volume \(volume) block \(item.address): the other copy stays")
-            willChange(slot)
-            statistics.copiesGivenUp += 1
-            return replace(slot, block, with: state)
+            return giveUpCopy(at: item.source, of: item.address, in: slot)
         }
         if item.isTakenForLost {
             statistics.blocksTakenForLost += 1

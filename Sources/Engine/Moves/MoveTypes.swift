@@ -48,6 +48,8 @@ struct MoveItem: BitwiseCopyable {
     var isUnread = false
     /// It was refused again and again, and hosts wait for its segment.
     var isTakenForLost = false
+    /// It was refused, and so was the block's other copy, or that is not right.
+    var isOtherBad = false
     /// The device gives no other blocks either: it is gone.
     var isGone = false
     var volume: UInt32 = 0

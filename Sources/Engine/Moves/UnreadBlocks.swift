@@ -2,10 +2,12 @@ internal import Format
 internal import IO
 internal import Units
 
-/// The only copy of a block that its device refused to give to reclaim.
+/// A copy of a block that its device refused to give to reclaim.
 struct UnreadBlock {
     /// Where it is, and what the map says of it.
     var item: MoveItem
+    /// The block has another copy, which is to be read.
+    var hasOther = false
     /// Times that it was refused when it was asked for.
     var refusalCount = 0
     /// When it was asked for last.
@@ -17,10 +19,12 @@ struct UnreadBlock {
 
 /// The asking for unread blocks, one after the other.
 struct Asking {
-    enum Phase { case idle, companion, block }
+    enum Phase { case idle, companion, block, other }
     var phase = Phase.idle
     /// Of the block that is asked for.
     var index = 0
+    /// Of that block, the copy that was not refused.
+    var other = Location.nowhere
     /// The segment whose header shows that the device gives something.
     var companion = -1
     /// Since when hosts of the pool wait for a flash segment and none of them got one; nil when
@@ -30,8 +34,10 @@ struct Asking {
     var hostSegmentCount = 0
 }
 
-// The only copy of a block that a device refuses to read may be readable later, so it is left where
-// it is.  But it holds a whole segment, and in a full pool enough of them leave no room for any
+// A copy that a device refuses to read may be readable later, so it is left where it is.  If the
+// block has another one, that is read at once; if it is right, the refused one is given up.
+//
+// The only copy holds a whole segment, and in a full pool enough of them leave no room for any
 // write.  When that has come, and hosts have waited for a while, the blocks are asked for again:
 //
 //      first the segment's header, or that of another segment if it is refused: it shows that the
@@ -54,16 +60,31 @@ extension Lane {
     /// Refusals that are so old count no more.
     private static var refusalAgeMax: UInt64 { 300_000_000_000 }
 
-    /// Keeps in mind what reclaim did not get, and leaves its segment alone for a while.
+    /// Keeps in mind the only copy of a block, which reclaim did not get.
     func noteUnread(_ item: MoveItem) {
+        noteUnreadable(item)
+        keepInMind(item, hasOther: false)
+    }
+
+    /// Keeps in mind that reclaim did not get one of the copies of a block.
+    func noteRefusedCopy(_ item: MoveItem) { keepInMind(item, hasOther: true) }
+
+    private func noteUnreadable(_ item: MoveItem) {
         let volume = volumes[Int(item.volume)].identifier
         note("block_unreadable", "volume \(volume) offset \(item.address * 4096): device error")
+    }
+
+    /// Leaves a copy's segment alone for a while.
+    private func keepInMind(_ item: MoveItem, hasOther: Bool) {
         guard item.purpose != .promote else { return }
         leaveAlone(pool.slot(of: item.source))
-        guard !item.isGone, unreadBlocks.count < Lane.unreadBlockMax,
-            !unreadBlocks.contains(where: { $0.item.source == item.source })
-        else { return }
-        unreadBlocks.append(UnreadBlock(item: item, askedAt: now))
+        guard !item.isGone else { return }
+        if hasOther { hasProgressed = true }
+        if let index = unreadBlocks.firstIndex(where: { $0.item.source == item.source }) {
+            unreadBlocks[index].hasOther = hasOther && !unreadBlocks[index].item.isOtherBad
+        } else if unreadBlocks.count < Lane.unreadBlockMax {
+            unreadBlocks.append(UnreadBlock(item: item, hasOther: hasOther, askedAt: now))
+        }
     }
 
     /// Ends a turn: looks whether hosts of the pool wait in vain.
@@ -89,15 +110,16 @@ extension Lane {
     /// When the next block is to be asked for; nil when none is.
     var askDeadline: Instant? {
         guard let since = asking.stuckSince, asking.phase == .idle, !shutdown.isQuiet,
-            let first = unreadBlocks.map(\.askedAt).min()
+            let first = unreadBlocks.filter({ !$0.hasOther }).map(\.askedAt).min()
         else { return nil }
         return max(since, first).advanced(byNanoseconds: Lane.askPause)
     }
 
     /// Asks for the next block, if it is time.
     func askForUnread() {
-        guard !isReadOnly, let deadline = askDeadline, deadline <= now else { return }
-        guard operations.spareCount > 0, let index = nextAsked() else { return }
+        guard !isReadOnly, asking.phase == .idle, operations.spareCount > 0 else { return }
+        if !unreadBlocks.isEmpty, !shutdown.isQuiet, asksForOther() { return }
+        guard let deadline = askDeadline, deadline <= now, let index = nextAsked() else { return }
         asking.index = index
         asking.phase = .companion
         askForHeader(of: pool.slot(of: unreadBlocks[index].item.source))
@@ -138,7 +160,9 @@ extension Lane {
         var best: Int?
         var least = UInt32.max
         for (index, block) in unreadBlocks.enumerated()
-        where block.askedAt.advanced(byNanoseconds: Lane.askPause) <= now {
+        where !block.hasOther
+            && block.askedAt.advanced(byNanoseconds: Lane.askPause) <= now
+        {
             let live = pool.segments[pool.slot(of: block.item.source)].liveBlockCount
             guard live < least else { continue }
             least = live
@@ -164,8 +188,89 @@ extension Lane {
         )
     }
 
+    // MARK: Other copies
+
+    /// Begins to read the other copy of a block; false when none is to be read, or none can be yet.
+    private func asksForOther() -> Bool {
+        while let index = unreadBlocks.firstIndex(where: { $0.hasOther }) {
+            let item = unreadBlocks[index].item
+            let leaf = item.address / UInt64(Geometry.blocksPerLeaf)
+            switch access(Int(item.volume), leaf: leaf, isForChange: false) {
+            case .loading, .noRoom: return false
+            case .absent, .damaged: unreadBlocks.remove(at: index)
+            case .ready(let slot):
+                guard let other = otherCopy(of: item, in: slot) else {
+                    // It was written anew, moved or given up meanwhile.
+                    unreadBlocks.remove(at: index)
+                    continue
+                }
+                // A record that has not landed yet is what the device will have.
+                guard bufferedBlock(at: other) == nil else { return false }
+                asking.index = index
+                asking.phase = .other
+                asking.other = other
+                ask(for: other, in: pool.slot(of: other))
+                return true
+            }
+        }
+        return false
+    }
+
+    /// Where the other copy of a block is, of which one was refused; nil when the map says
+    /// something else by now.
+    private func otherCopy(of item: MoveItem, in slot: Int) -> Location? {
+        let state = leaves.state(slot, Int(item.address % UInt64(Geometry.blocksPerLeaf)))
+        guard state.isStored, state.sequence == item.sequence, state.flash.isPlace,
+            state.disk.isPlace
+        else { return nil }
+        if state.flash == item.source { return state.disk }
+        return state.disk == item.source ? state.flash : nil
+    }
+
+    /// Whether what was asked for is what the map expects; of a refused block nobody looks.
+    func hasRightBytesAsked() -> Bool {
+        guard asking.phase == .other else { return true }
+        let item = unreadBlocks[asking.index].item
+        let start = Checksum.blockStart(
+            seed: volumes[Int(item.volume)].seed,
+            address: item.address,
+            sequence: item.sequence
+        )
+        return askArena.region.checksum(from: start) == item.checksum
+    }
+
+    private func completeOther(isSound: Bool) {
+        let block = unreadBlocks[asking.index]
+        // What is given up may empty its segment: `asking` keeps the block in its place meanwhile.
+        if !block.isForgotten { judgeOther(asking.index, block.item, isSound: isSound) }
+        asking.phase = .idle
+        hasProgressed = true
+        removeForgotten()
+    }
+
+    private func judgeOther(_ index: Int, _ item: MoveItem, isSound: Bool) {
+        let leaf = item.address / UInt64(Geometry.blocksPerLeaf)
+        // A leaf that has left memory is looked up again.
+        guard let slot = leaves.find(volume: item.volume, index: leaf) else { return }
+        guard isSound else {
+            unreadBlocks[index].hasOther = false
+            unreadBlocks[index].item.isOtherBad = true
+            return noteUnreadable(item)
+        }
+        if otherCopy(of: item, in: slot) == asking.other {
+            let volume = volumes[Int(item.volume)].identifier
+            note("copy_damaged", "volume \(volume) block \(item.address): the other copy stays")
+            giveUpCopy(at: item.source, of: item.address, in: slot)
+        }
+        unreadBlocks[index].isForgotten = true
+        unreadableSegments[pool.slot(of: item.source)] = nil
+    }
+
+    // MARK: Answers
+
     /// The device answered, for a refused block the second time.
-    func completeAsk(_ result: OperationResult) {
+    func completeAsk(_ result: OperationResult, isSound: Bool) {
+        if asking.phase == .other { return completeOther(isSound: isSound) }
         let block = unreadBlocks[asking.index]
         let own = pool.slot(of: block.item.source)
         if asking.phase == .companion && !block.isForgotten {

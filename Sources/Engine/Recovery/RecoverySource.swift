@@ -38,7 +38,8 @@ package enum RecoveryError: Error, Equatable, Sendable {
     case leafDamaged(LeafKey)
     /// The log since the last checkpoint touches more leaves than the lane holds in memory.
     case mapTooSmall(leafCount: Int)
-    case catalogue(String)
+    /// The catalogue does not give a leaf; it is damaged, or its file could not be read.
+    case catalogue(String, isDamaged: Bool)
 }
 
 /// What recovery found, for the people who started it.

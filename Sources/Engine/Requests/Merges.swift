@@ -94,14 +94,19 @@ extension Lane {
         return mergeBlock(request, index).checksum(from: check.start) == check.checksum
     }
 
+    /// The block of the volume whose old contents go there.
+    private func mergedBlock(_ request: Int, _ index: Int) -> UInt64 {
+        let part = currentPart(request)
+        return index == 0 ? part.first : part.end - 1
+    }
+
     /// An old block is here, or cannot be had.
     func completeMerge(_ request: Int, _ slot: OperationSlot, isGood: Bool, isSound: Bool) {
         let index = Int(slot.firstBlock)
-        let part = currentPart(request)
-        let address = index == 0 ? part.first : part.end - 1
-        if isSound {
-            giveUpRefused(request, address, count: 1, at: slot.location)
-        } else if !Mutant.mergeOverDamage.isOn {
+        if isSound && requests[request].hasRefused {
+            giveUpRefused(request, mergedBlock(request, index), count: 1, at: slot.location)
+        } else if !isSound && !Mutant.mergeOverDamage.isOn {
+            let address = mergedBlock(request, index)
             statistics.badBlocks += 1
             if findsElsewhere(request, address, at: slot.location, isRefused: !isGood) {
                 requests[request].isToReadAgain = true

@@ -87,6 +87,7 @@ extension Lane {
         case .request: return hasRightBytes(request: owner, blocks)
         case .merge: return hasRightBytes(mergeOf: owner, blocks.lowerBound)
         case .moveRead: return hasRightBytes(move: owner, blocks)
+        case .ask: return hasRightBytesAsked()
         default: return true
         }
     }
@@ -106,7 +107,7 @@ extension Lane {
             if isLast { moves[owner].operationCount -= 1 }
             completeMoveRead(owner, slot, result)
         case .scan: completeScan(owner, slot, result)
-        case .ask: completeAsk(result)
+        case .ask: completeAsk(result, isSound: isSound)
         default: invariantFailed("a read has an owner", file: #fileID, line: #line)
         }
     }

@@ -1,13 +1,16 @@
 internal import Format
 internal import Units
 
-// A promoted block has two copies.  When the one on flash cannot be had, the request reads again,
-// from the disk; the host sees nothing of it.  Likewise when the map names another place by the
-// time at which a read has failed.
+// A promoted block has two copies.  One that cannot be had is given up, so that the other is read
+// from then on.  Reads, moves (Moves/UnreadBlocks) and the scrub (Scrub/ScrubVerdict) meet such
+// copies, and keep one rule:
 //
-//     flash copy is       given up
-//     wrong               at once
-//     refused             when the disk has given the block: the device may be away for a while
+//     copy is       given up
+//     wrong         at once: nobody can make anything of it any more
+//     refused       when the other has been read, and is right: the device may be away for a while
+//
+// When a read does not get the copy on flash, the request reads again, from the disk; the host sees
+// nothing of it.  Likewise when the map names another place by the time at which a read has failed.
 extension Lane {
     /// Where a request reads a block that is stored.
     func source(of state: BlockState, at address: UInt64, for request: Int) -> Location {
@@ -49,7 +52,7 @@ extension Lane {
             return state.flash.isPlace
         }
         guard state.disk.isPlace else { return false }
-        if isRefused {
+        if isRefused && !Mutant.refusedCopyGivenUp.isOn {
             requests[request].noteRefused(address)
         } else {
             giveUpFlash(slot, address)
@@ -73,15 +76,24 @@ extension Lane {
         }
     }
 
-    /// Gives up a copy on flash of what the disk has too.  This is not logged: should a crash bring
-    /// the copy back to the map, it is found again.
     private func giveUpFlash(_ slot: Int, _ address: UInt64) {
-        let block = Int(address % UInt64(Geometry.blocksPerLeaf))
-        var state = leaves.state(slot, block)
-        if Mutant.wrongCopyGivenUp.isOn { state.disk = .nowhere } else { state.flash = .nowhere }
-        statistics.copiesGivenUp += 1
         let volume = volumes[Int(leaves.entries[slot].volume)].identifier
         note("copy_damaged", "volume \(volume) block \(address): the copy on disk stays")
+        let state = leaves.state(slot, Int(address % UInt64(Geometry.blocksPerLeaf)))
+        giveUpCopy(at: state.flash, of: address, in: slot)
+    }
+
+    /// Gives up one copy of a block that has two.  This is not logged: should a crash bring the
+    /// copy back to the map, it is found again.
+    func giveUpCopy(at location: Location, of address: UInt64, in slot: Int) {
+        let block = Int(address % UInt64(Geometry.blocksPerLeaf))
+        var state = leaves.state(slot, block)
+        if (state.flash == location) != Mutant.wrongCopyGivenUp.isOn {
+            state.flash = .nowhere
+        } else {
+            state.disk = .nowhere
+        }
+        statistics.copiesGivenUp += 1
         willChange(slot)
         replace(slot, block, with: state)
     }

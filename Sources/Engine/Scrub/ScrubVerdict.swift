@@ -129,18 +129,12 @@ extension Lane {
     private func repair(_ item: ScrubItem, _ tier: Int, in slot: Int, _ found: ScrubOutcome) {
         noteFinding(item, found, "the other copy is good, this one is given up")
         scrubs[tier].row.counts.repaired += 1
-        statistics.copiesGivenUp += 1
         if Mutant.scrubLeavesBadCopy.isOn { return }
-        giveUpCopy(item, Mutant.scrubGivesUpGoodCopy.isOn ? 1 - tier : tier, in: slot)
-    }
-
-    /// Not logged: should a crash bring the copy back to the map, it is found again.
-    private func giveUpCopy(_ item: ScrubItem, _ tier: Int, in slot: Int) {
         let block = Int(item.address % UInt64(Geometry.blocksPerLeaf))
-        var state = leaves.state(slot, block)
-        if tier == 0 { state.flash = .nowhere } else { state.disk = .nowhere }
-        willChange(slot)
-        replace(slot, block, with: state)
+        let state = leaves.state(slot, block)
+        let isOther = Mutant.scrubGivesUpGoodCopy.isOn
+        let location = (tier == 0) != isOther ? state.flash : state.disk
+        giveUpCopy(at: location, of: item.address, in: slot)
     }
 
     private func poisonBoth(_ item: ScrubItem, _ tier: Int, in slot: Int) {
@@ -149,7 +143,7 @@ extension Lane {
         let other = tier == 0 ? state.disk : state.flash
         noteFinding(item, .damaged, "the other copy is damaged too")
         guard mayPoison(item) else { return }
-        giveUpCopy(item, tier, in: slot)
+        giveUpCopy(at: item.location, of: item.address, in: slot)
         scrubs[tier].row.counts.poisoned += 1
         poisons.append(moveItem(item, at: other, sequence: item.sequence))
     }

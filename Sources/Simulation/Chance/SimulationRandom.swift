@@ -8,7 +8,7 @@ package struct SimulationRandom: RandomNumberGenerator, Sendable {
     package enum Stream: UInt64, Sendable {
         case parameters = 1
         case workload, schedule, catalogue, crash, verification, identity, faultRates
-        case mirror, substitution
+        case mirror, substitution, tiers
         /// One for each device: this and the ones that follow.
         case device = 100
         /// Likewise.

@@ -45,6 +45,8 @@ final class DeviceFaults {
     private(set) var hasLost = false
     /// Something was marked since somebody looked last.
     var isNewlyMarked = false
+    /// Blocks that cannot be read until then, in nanoseconds of the process; they lose nothing.
+    private var refused: [Int: UInt64] = [:]
     /// The device is away, or hangs, until then, in nanoseconds of the process.
     private var awayUntil: UInt64 = 0
     private var hangsUntil: UInt64 = 0
@@ -95,6 +97,7 @@ final class DeviceFaults {
 
     /// A write of this block was taken.
     func clear(_ block: Int) {
+        if !refused.isEmpty { refused[block] = nil }
         guard !isClean else { return }
         latent.remove(block)
         wrong.remove(block)
@@ -109,9 +112,15 @@ final class DeviceFaults {
         failedWriteCount = 0
         awayUntil = 0
         hangsUntil = 0
+        refused = [:]
     }
 
     // MARK: Absences
+
+    func refuse(_ block: Int, until end: UInt64) { refused[block] = end }
+
+    /// Whether the device refuses to read the block for a while.
+    func isRefused(_ block: Int, now: UInt64) -> Bool { refused[block].map { $0 > now } ?? false }
 
     func leave(until end: UInt64) { awayUntil = end }
     func hang(until end: UInt64) { hangsUntil = end }
@@ -120,6 +129,7 @@ final class DeviceFaults {
     func comeBack(now: UInt64) {
         awayUntil = min(awayUntil, now)
         hangsUntil = min(hangsUntil, now)
+        refused = [:]
     }
 
     /// Whether it was away at any moment from `since` on.
@@ -149,6 +159,10 @@ final class DeviceFaults {
         guard let site else { return .none }
         if awayUntil > now {
             journal.fired(.absence, site)
+            return .absence
+        }
+        if kind == .read, !refused.isEmpty, blocks.contains(where: { isRefused($0, now: now) }) {
+            journal.fired(.passingError, site)
             return .absence
         }
         guard isArmed else { return .none }

@@ -21,6 +21,8 @@ struct WatchedBlock {
     var isGood: Bool
     /// When it last had no good copy, in nanoseconds of the process; nil for never.
     var lastBadAt: UInt64?
+    /// When it last had none that its device would give.
+    var lastRefusedAt: UInt64?
 }
 
 final class FaultAtlas {
@@ -79,6 +81,15 @@ final class FaultAtlas {
         }
     }
 
+    /// Whether a block has a copy that is as it was written, and that its device gives.
+    private func isReadable(_ state: BlockState, now: UInt64) -> Bool {
+        guard state.isStored else { return true }
+        return [state.flash, state.disk].contains {
+            $0.isPlace && !isDamaged($0)
+                && !faults[Int($0.device.rawValue)].isRefused(Int($0.block), now: now)
+        }
+    }
+
     // MARK: Watching
 
     /// Forgets what the engine knew: it starts anew.
@@ -90,7 +101,11 @@ final class FaultAtlas {
     }
 
     func watch(_ volume: Int, _ block: UInt64, _ state: BlockState, now: UInt64) {
-        guard !watched.contains(where: { $0.volume == volume && $0.block == block }) else { return }
+        let known = watched.firstIndex { $0.volume == volume && $0.block == block }
+        if let known {
+            if !isReadable(state, now: now) { watched[known].lastRefusedAt = now }
+            return
+        }
         let isGood = isGood(state)
         if !isGood { wereBad.insert(BlockName(volume: volume, block: block)) }
         watched.append(
@@ -99,7 +114,8 @@ final class FaultAtlas {
                 block: block,
                 state: state,
                 isGood: isGood,
-                lastBadAt: isGood ? nil : now
+                lastBadAt: isGood ? nil : now,
+                lastRefusedAt: isReadable(state, now: now) ? nil : now
             )
         )
     }
@@ -160,6 +176,9 @@ final class FaultAtlas {
             if old.isGood && !isGood { judge(old, state, hasDropped: hasDropped) }
             watched[index].state = state
             watched[index].isGood = isGood
+            if !isReadable(state, now: now) || !isReadable(old.state, now: now) {
+                watched[index].lastRefusedAt = now
+            }
             // One that has become good was bad until a moment ago.
             if !isGood || !old.isGood { watched[index].lastBadAt = now }
             if !isGood {
@@ -194,6 +213,15 @@ final class FaultAtlas {
             "block \(old.block) of volume index \(old.volume) \(what) while a good copy was there: "
                 + "before \(old.state), after \(state)"
         )
+    }
+
+    /// Whether a request that began at `since` may be told that the block cannot be read: devices
+    /// refused its good copies at some moment since.
+    func wasRefused(_ volume: Int, _ block: UInt64, since: UInt64) -> Bool {
+        watched.contains { one in
+            guard one.volume == volume, one.block == block else { return false }
+            return one.lastRefusedAt.map { $0 >= since } ?? false
+        }
     }
 
     /// Whether a request that began at `since` may be told that the block cannot be read, or is

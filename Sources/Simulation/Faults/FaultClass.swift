@@ -4,6 +4,8 @@ package enum FaultClass: Int, Sendable, CaseIterable {
     case transientError
     /// A block cannot be read until it is written anew.
     case latentError
+    /// A block cannot be read for a while; then it can, and is as it was.
+    case passingError
     /// A read brings other bytes once.
     case transientRot
     /// A durable block has changed, and stays so until it is written anew; often one byte of it.
@@ -83,6 +85,8 @@ extension FaultClass {
         guard !site.isCatalogue else { return self == .catalogueError }
         switch self {
         case .transientError: return !site.isWrite && !site.isFlush
+        case .passingError:
+            return !site.isWrite && !site.isFlush && site != .verifyRead && !site.isRecovery
         case .latentError:
             // What was just written can be read.
             return !site.isWrite && !site.isFlush && site != .verifyRead

@@ -13,6 +13,8 @@ package struct FaultRates: Sendable {
     /// One event of so many damages a block.
     package var rotOneIn = 0
     package var latentErrorOneIn = 0
+    /// One event of so many has a block refused for a while.
+    package var passingErrorOneIn = 0
     /// One event of so many begins it, on one device.
     package var absenceOneIn = 0
     package var hangOneIn = 0
@@ -28,7 +30,7 @@ package struct FaultRates: Sendable {
     package var isAnyOn: Bool {
         transientErrorOneIn + transientRotOneIn + writeErrorOneIn + flushErrorOneIn
             + lostWriteOneIn + misdirectedWriteOneIn + rotOneIn + latentErrorOneIn + absenceOneIn
-            + hangOneIn + catalogueErrorOneIn > 0
+            + hangOneIn + catalogueErrorOneIn + passingErrorOneIn > 0
     }
 
     /// Blocks of one pool that are damaged at once, at most: a fault is rare, and what is to be
@@ -51,5 +53,6 @@ package struct FaultRates: Sendable {
         hangOneIn = random.isOne(in: 3) ? random.pick([200, 600]) : 0
         let failure = random.isOne(in: 4) ? random.pick([20, 60, 200]) : 0
         catalogueErrorOneIn = reachesHostRecords ? 0 : failure
+        passingErrorOneIn = maybe([20, 60, 200])
     }
 }

@@ -60,6 +60,8 @@ package enum Probe: Int, Sendable, CaseIterable {
     case mapSearched
     case unreadableTakenForLost
     case goodCopyDroppedUnknowing
+    case onlyGoodCopyAway
+    case onlyGoodCopyRefused
     case volumeShrunkUnderWrites
     case lateWriteRefused
     case recountedBesideHosts

@@ -56,6 +56,8 @@ struct OutstandingRequest {
     }
     var kind: Kind
     var volume: Int
+    /// That of the volume; of a stop the one that is to stop.
+    var lane: Int
     var offset: UInt64
     var byteCount: UInt64
     /// Nanoseconds of the process.

@@ -13,6 +13,7 @@ extension SimulatedWorld {
         outstanding[context] = OutstandingRequest(
             kind: kind,
             volume: volume,
+            lane: volumes[volume].lane,
             offset: range.lowerBound,
             byteCount: range.upperBound - range.lowerBound,
             begunAt: now

@@ -16,18 +16,64 @@ extension SimulatedWorld {
         if rates.latentErrorOneIn > 0, device.random.isOne(in: rates.latentErrorOneIn) {
             damage { $0.makeUnreadable($1) }
         }
+        if rates.passingErrorOneIn > 0, device.random.isOne(in: rates.passingErrorOneIn) {
+            refuseForAWhile()
+        }
         if rates.absenceOneIn > 0, device.random.isOne(in: rates.absenceOneIn) {
             let away = device.random.pick(atlas.faults)
             // The engine takes what a device refuses for a minute for lost: not so long.
             let duration = device.random.pick([1_000_000, 50_000_000, 1_000_000_000, 8_000_000_000])
             journal.trace("device \(away.index.rawValue) is away for \(duration) ns")
             away.leave(until: now + UInt64(duration))
+            if device.random.isOne(in: 2) { damageBesides(away.index) }
         }
         if rates.hangOneIn > 0, device.random.isOne(in: rates.hangOneIn) {
             let mute = device.random.pick(atlas.faults)
             let duration = device.random.pick([5_000_000, 50_000_000, 1_000_000_000])
             journal.trace("device \(mute.index.rawValue) hangs for \(duration) ns")
             mute.hang(until: now + UInt64(duration))
+        }
+    }
+
+    /// Has a block refused for a while, of one that lies on both tiers at times with damage to what
+    /// the other tier has: then nobody else has it.
+    private func refuseForAWhile() {
+        guard let (index, chosen) = chooseBlock(), let atlas else { return }
+        let isOnBoth = chosen.state.isCleanCopy
+        let isOnFlash =
+            isOnBoth ? atlas.faults[0].random.isOne(in: 2) : chosen.state.flash.isPlace
+        let place = isOnFlash ? chosen.state.flash : chosen.state.disk
+        let duration = atlas.faults[0].random.pick([1_000_000, 50_000_000, 1_000_000_000])
+        journal.trace("block \(place) of a device is refused for \(duration) ns")
+        atlas.faults[Int(place.device.rawValue)].refuse(
+            Int(place.block),
+            until: now + UInt64(duration)
+        )
+        atlas.watch(index, chosen.block, chosen.state, now: now)
+        guard isOnBoth, atlas.damagedCount < 2 * FaultRates.damagedBlockMax,
+            atlas.faults[0].random.isOne(in: 2)
+        else { return }
+        let other = isOnFlash ? chosen.state.disk : chosen.state.flash
+        guard devices[Int(other.device.rawValue)].rot(Int(other.block)) else { return }
+        journal.met(.onlyGoodCopyRefused)
+        if isOnFlash { read((chosen.block * 4096)..<((chosen.block + 1) * 4096), of: index) }
+    }
+
+    /// While a device is away, damages the other copy of some blocks that it has too: nobody else
+    /// has them now.  Hosts read those of flash.
+    private func damageBesides(_ away: DeviceIndex) {
+        guard let atlas, atlas.damagedCount < 2 * FaultRates.damagedBlockMax else { return }
+        for _ in 0..<3 {
+            guard let (index, chosen) = chooseBlock(), chosen.state.isCleanCopy else { continue }
+            let isFlashAway = chosen.state.flash.device == away
+            let isDiskAway = chosen.state.disk.device == away
+            guard isFlashAway != isDiskAway else { continue }
+            let other = isFlashAway ? chosen.state.disk : chosen.state.flash
+            guard devices[Int(other.device.rawValue)].rot(Int(other.block)) else { continue }
+            journal.trace("damage to \(other), the other copy of block \(chosen.block)")
+            journal.met(.onlyGoodCopyAway)
+            atlas.watch(index, chosen.block, chosen.state, now: now)
+            if isFlashAway { read((chosen.block * 4096)..<((chosen.block + 1) * 4096), of: index) }
         }
     }
 
@@ -44,12 +90,7 @@ extension SimulatedWorld {
         case 5: return damageMirror(hit)
         default: break
         }
-        let usable = volumes.indices.filter { volumes[$0].life == .live }
-        guard !usable.isEmpty else { return }
-        let index = atlas.faults[0].random.pick(usable)
-        let known = volumes[index].model.knownBlocks
-        guard !known.isEmpty else { return }
-        guard let chosen = chooseBlock(index, known, atlas) else { return }
+        guard let (index, chosen) = chooseBlock() else { return }
         let isOnBoth = chosen.state.isCleanCopy
         let hitsFlash =
             isOnBoth ? atlas.faults[0].random.below(4) > 0 : chosen.state.flash.isPlace
@@ -60,7 +101,16 @@ extension SimulatedWorld {
         }
     }
 
-    /// A block to damage.  Those that lie on both tiers are rarer, and more is asked of them.
+    /// A block of a volume.  Those that lie on both tiers are rarer, and more is asked of them.
+    private func chooseBlock() -> (volume: Int, (block: UInt64, state: BlockState))? {
+        let usable = volumes.indices.filter { volumes[$0].life == .live }
+        guard let atlas, !usable.isEmpty else { return nil }
+        let index = atlas.faults[0].random.pick(usable)
+        let known = volumes[index].model.knownBlocks
+        guard !known.isEmpty, let chosen = chooseBlock(index, known, atlas) else { return nil }
+        return (index, chosen)
+    }
+
     private func chooseBlock(
         _ index: Int,
         _ known: [UInt64],

@@ -153,6 +153,7 @@ extension SimulatedWorld {
         _ atlas: FaultAtlas
     ) -> Bool {
         atlas.excuses(request.volume, block, since: request.begunAt)
+            || atlas.wasRefused(request.volume, block, since: request.begunAt)
             || atlas.wereAway(since: request.begunAt)
     }
 
@@ -227,9 +228,7 @@ extension SimulatedWorld {
     /// A lane that changes nothing any more answers all that it is asked, be it with an error.
     private func reportUnansweredByFenced() {
         for (context, request) in outstanding.sorted(by: { $0.key < $1.key })
-        where lanes[volumes[request.volume].lane].isReadOnly {
-            // Which lane is to stop is not noted.
-            if case .shutDown = request.kind, !lanes.allSatisfy(\.isReadOnly) { continue }
+        where lanes[request.lane].isReadOnly {
             journal.report(
                 .liveness,
                 "a read-only lane never answers request \(context), \(request.kind); "

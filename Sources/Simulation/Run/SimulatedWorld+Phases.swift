@@ -18,9 +18,11 @@ extension SimulatedWorld {
         recover()
         while volumes.count < parameters.volumeCount, journal.isEmpty { createVolume() }
         converge("the first volumes are made") { self.outstanding.isEmpty }
+        if parameters.fillsVolumes { fillVolumes() }
+        let loadedAt = parameters.fillsVolumes ? journal.step : 0
         isLoaded = true
         arm(true)
-        while journal.step < parameters.stepsMax, journal.isEmpty {
+        while journal.step - loadedAt < parameters.stepsMax, journal.isEmpty {
             guard advance() else {
                 journal.report(.liveness, "nothing will happen any more: \(describeWaiting())")
                 break
@@ -162,6 +164,7 @@ extension SimulatedWorld {
         isStopping = true
         for lane in lanes {
             let context = note(.shutDown, volume, 0..<0)
+            outstanding[context]?.lane = Int(lane.index.rawValue)
             lane.beginShutdown(context: context)
         }
         isLoaded = isLoadedMeanwhile

@@ -25,6 +25,27 @@ extension SimulatedWorld {
         if nextArrival <= now { nextArrival = now + 10_000 }
     }
 
+    /// Writes all that the workload will touch, one record after the other.
+    func fillVolumes() {
+        let blockCount = parameters.atomicByteCount / 4096
+        for index in volumes.indices {
+            for island in volumes[index].pattern.islands {
+                for first in stride(from: island.lowerBound, to: island.upperBound, by: blockCount)
+                {
+                    let end = min(first + UInt64(blockCount), island.upperBound)
+                    let byteCount = Int(end - first) * 4096
+                    converge("there is room to fill volumes") {
+                        self.outstanding.count < 8
+                            && self.admits(.write, index, byteCount: byteCount)
+                    }
+                    guard journal.isEmpty else { return }
+                    write((first * 4096)..<(end * 4096), of: index, isDurable: false)
+                }
+            }
+        }
+        converge("the volumes are filled") { self.isQuiet }
+    }
+
     private func issueOne() {
         let usable = volumes.indices.filter { volumes[$0].isUsable }
         guard !usable.isEmpty else { return }
@@ -92,6 +113,11 @@ extension SimulatedWorld {
             byteCountMax: parameters.requestByteCountMax,
             alignment: alignment
         )
+        read(range, of: volume)
+    }
+
+    /// Reads a range, if there is room for the request.
+    func read(_ range: Range<UInt64>, of volume: Int) {
         let byteCount = range.count
         guard admits(.read, volume, byteCount: byteCount) else { return }
         let context = note(.read(volumes[volume].model.beginRead()), volume, range)

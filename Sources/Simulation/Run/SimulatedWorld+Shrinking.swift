@@ -18,7 +18,7 @@ extension SimulatedWorld {
 
     /// A client begins to send what it wants to write behind the new end, or across it.
     private func acquireLatePayload(_ index: Int, _ tail: Range<UInt64>, _ lane: Lane) {
-        guard workload.isOne(in: 2) else { return }
+        guard workload.isOne(in: 2), !tail.isEmpty else { return }
         let countMax = min(tail.count, 8192)
         let start = tail.lowerBound + workload.below(UInt64(tail.count - countMax + 1)) / 512 * 512
         let range = start..<(start + UInt64(countMax))

@@ -43,6 +43,9 @@ package struct AddressPattern: Sendable {
 
     package var blockCount: Int { starts.count * blocksPerIsland }
 
+    /// The blocks of each island.
+    package var islands: [Range<UInt64>] { starts.map { $0..<($0 + UInt64(blocksPerIsland)) } }
+
     /// A stretch of up to `countMax` blocks that lies in one island.
     package mutating func next(
         countMax: Int,

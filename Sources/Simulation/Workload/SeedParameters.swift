@@ -46,6 +46,8 @@ package struct SeedParameters: Sendable {
     package var islandCount = 1
     package var blocksPerIsland = 64
     package var pattern = AddressPattern.Kind.uniform
+    /// All that the workload touches is written once before it begins.
+    package var fillsVolumes = false
     package var mix = Mix()
     /// One write of so many asks to be durable; zero for none.
     package var durableOneIn = 0
@@ -93,6 +95,24 @@ package struct SeedParameters: Sendable {
         drawScrub(&random)
         drawFaults()
         drawMirror()
+        drawTiers()
+    }
+
+    /// In one seed of four with a disk flash is hardly larger than it must be, and volumes are full
+    /// before the load begins: most data lie on disk, and what is read comes back.
+    private mutating func drawTiers() {
+        var random = SimulationRandom(seed: seed, stream: .tiers)
+        guard random.isOne(in: 4), devices.contains(where: { $0.role == .disk }) else { return }
+        let flashCount = devices.filter { $0.role == .flash }.count
+        let percent = random.pick([100, 150, 200])
+        for index in devices.indices where devices[index].role == .flash {
+            devices[index].segmentBlockCount = atomicByteCount / 4096 + 4
+            devices[index].segmentCount = (6 + 8 * laneCount) * percent / 100 / flashCount + 1
+        }
+        setVolumeSize(percent: random.pick([60, 80, 100]))
+        fillsVolumes = true
+        mix.read = max(mix.read, 40)
+        mix.promote = random.pick([2, 10, 30])
     }
 
     /// From no room at all to room for many rounds.
@@ -195,13 +215,18 @@ package struct SeedParameters: Sendable {
 
     private mutating func drawVolumes(_ random: inout SimulationRandom) {
         volumeCount = max(laneCount, random.number(in: 1...4))
-        let data = devices.reduce(0) { $0 + $1.segmentBlockCount * $1.segmentCount }
         // Of what the devices hold: from a little to more than there is.
         let percent = random.pick([15, 40, 60, 80, 120])
-        let blocks = max(data * percent / 100 / volumeCount, 16)
         islandCount = random.pick([1, 2, 3, 6])
-        blocksPerIsland = max(blocks / islandCount, 8)
+        setVolumeSize(percent: percent)
         pattern = random.pick(AddressPattern.Kind.allCases)
+    }
+
+    /// Gives volumes together so many of 100 blocks that the devices have.
+    private mutating func setVolumeSize(percent: Int) {
+        let data = devices.reduce(0) { $0 + $1.segmentBlockCount * $1.segmentCount }
+        let blocks = max(data * percent / 100 / volumeCount, 16)
+        blocksPerIsland = max(blocks / islandCount, 8)
     }
 
     private mutating func drawMix(_ random: inout SimulationRandom) {

@@ -34,6 +34,7 @@ package struct Simplification: Sendable {
                 if let first { parameters.devices.append(first) }
             }
         },
+        Simplification("filling") { $0.fillsVolumes = false },
         Simplification("concurrency") { $0.depth = 1 },
         Simplification("scrubs") {
             $0.configuration.scrub = ScrubPace()
@@ -61,6 +62,7 @@ package struct Simplification: Sendable {
         off("transient-errors", \.faults.transientErrorOneIn),
         off("transient-rot", \.faults.transientRotOneIn),
         off("latent-errors", \.faults.latentErrorOneIn),
+        off("passing-errors", \.faults.passingErrorOneIn),
         off("rot", \.faults.rotOneIn),
         off("write-errors", \.faults.writeErrorOneIn),
         off("flush-errors", \.faults.flushErrorOneIn),
