@@ -43,15 +43,17 @@ extension Lane {
         return count
     }
 
-    /// Copies that so many blocks of a segment have room for, however scattered they are: a record
-    /// takes whole chunks.
+    /// Copies that so many blocks of a segment have room for, however scattered they are.
+    ///
+    /// A record takes whole chunks, up to `most` blocks, and moves begin when there are more than
+    /// that or no more to come.  So what fits into one record makes one; and of more, any two
+    /// records that follow each other hold more than `most` but where a batch ends: for n blocks
+    /// there are at most 2 + 3 n / (most + 1).
     private func copyRoom(in blockCount: Int) -> Int {
         let overhead = RecordHeader.overheadBlockCount
-        let most = min(
-            configuration.recordDataBlockMax - Geometry.blocksPerChunk,
-            Pool.scatteredCopyCount - Geometry.blocksPerChunk
-        )
-        let whole = blockCount / (most + overhead)
-        return whole * most + max(0, blockCount % (most + overhead) - overhead)
+        let most = min(configuration.recordDataBlockMax - 1, Pool.scatteredCopyCount)
+        let inOne = min(blockCount - overhead, most)
+        let inMany = (blockCount - 2 * overhead) * (most + 1) / (most + 1 + 3 * overhead)
+        return max(0, inOne, inMany)
     }
 }
