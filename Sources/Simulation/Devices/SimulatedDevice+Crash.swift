@@ -6,6 +6,7 @@ extension SimulatedDevice {
     /// Cuts the power: what no flush covered is left as `mode` says, and the device is idle.
     package func cutPower(_ mode: CrashMode) {
         landFlushInFlight()
+        loseFlushed()
         let (whole, cut) = takePending()
         var pending = whole
         pending.append(contentsOf: cut)
@@ -162,5 +163,8 @@ extension SimulatedDevice {
 
 extension SimulatedDevice {
     /// Flushes at once, outside of virtual time, as whoever opens the device does.
-    package func makeAllDurable() { makeDurable(through: .max) }
+    package func makeAllDurable() {
+        makeDurable(through: .max)
+        writeCache()
+    }
 }

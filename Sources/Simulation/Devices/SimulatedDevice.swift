@@ -71,6 +71,11 @@ package final class SimulatedDevice {
     /// For each block, the event of the last write or discard that finished.
     private var changedAt: [UInt32]
     private var event: UInt32 = 0
+    private(set) var flushCount = 0
+    /// Where its flushes are lies: what was there before, the oldest first.
+    var unflushed: [LiedWrite] = []
+    /// A cut has taken what a flush had covered.
+    package var hasLostFlushed = false
 
     package init(
         index: DeviceIndex,
@@ -218,6 +223,7 @@ package final class SimulatedDevice {
                 faults.noteFailedFlush()
                 result = .mediaError
             } else {
+                faults?.noteLie(held.site)
                 makeDurable(through: held.covers)
             }
         }
@@ -426,11 +432,13 @@ package final class SimulatedDevice {
 
     /// Moves what completed up to an event into the image, in order.
     func makeDurable(through event: UInt32) {
+        flushCount += 1
         var count = 0
         for write in completed {
             guard write.completed <= event else { break }
             for (position, cell) in write.cells.enumerated() {
                 let block = write.firstBlock + position
+                keepWhatWas(at: block)
                 image.write(cells.region(of: cell), to: block)
                 if newest[block] == cell + 1 { newest[block] = 0 }
             }

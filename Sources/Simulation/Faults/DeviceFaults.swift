@@ -43,6 +43,8 @@ final class DeviceFaults {
     private(set) var failedWriteCount = 0
     /// What had completed was lost by a flush that failed, since then.
     private(set) var hasLost = false
+    /// Its flushes are lies.
+    var lies = false
     /// Something was marked since somebody looked last.
     var isNewlyMarked = false
     /// Blocks that cannot be read until then, in nanoseconds of the process; they lose nothing.
@@ -140,6 +142,10 @@ final class DeviceFaults {
         guard let site, hangsUntil > now else { return 0 }
         journal.fired(.hang, site)
         return hangsUntil - now
+    }
+
+    func noteLie(_ site: FaultSite?) {
+        if lies, let site { journal.fired(.lyingFlush, site) }
     }
 
     func noteFailedFlush() { failedFlushCount += 1 }

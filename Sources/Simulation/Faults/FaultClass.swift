@@ -20,6 +20,8 @@ package enum FaultClass: Int, Sendable, CaseIterable {
     case misdirectedWrite
     /// A flush is refused, and what it was to make durable is gone; the next one succeeds.
     case flushError
+    /// A flush is said to be done, and what it covered is gone when the power goes.
+    case lyingFlush
     /// The device is away for a while, or until the engine is started anew: it refuses everything,
     /// and loses nothing.
     case absence
@@ -101,7 +103,7 @@ extension FaultClass {
         // They go astray among the segments.
         case .misdirectedWrite:
             return site.isWrite && site != .witnessWrite && site != .mirrorWrite
-        case .flushError: return site.isFlush
+        case .flushError, .lyingFlush: return site.isFlush
         // Whoever opens a pool finds its devices there.
         case .absence, .hang: return !site.isRecovery
         case .catalogueError: return false

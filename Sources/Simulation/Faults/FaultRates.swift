@@ -20,6 +20,8 @@ package struct FaultRates: Sendable {
     package var hangOneIn = 0
     /// One load or commit of so many.
     package var catalogueErrorOneIn = 0
+    /// Flushes of one device are lies.
+    package var hasLies = false
     /// Records of hosts may be lost or misdirected as well.  Where nothing says how far the log was
     /// durable, a lost record looks like the log's end: such seeds have no crash but the last
     /// stop, and nothing for which a lane is restarted.
@@ -30,7 +32,7 @@ package struct FaultRates: Sendable {
     package var isAnyOn: Bool {
         transientErrorOneIn + transientRotOneIn + writeErrorOneIn + flushErrorOneIn
             + lostWriteOneIn + misdirectedWriteOneIn + rotOneIn + latentErrorOneIn + absenceOneIn
-            + hangOneIn + catalogueErrorOneIn + passingErrorOneIn > 0
+            + hangOneIn + catalogueErrorOneIn + passingErrorOneIn > 0 || hasLies
     }
 
     /// Blocks of one pool that are damaged at once, at most: a fault is rare, and what is to be
@@ -54,5 +56,6 @@ package struct FaultRates: Sendable {
         let failure = random.isOne(in: 4) ? random.pick([20, 60, 200]) : 0
         catalogueErrorOneIn = reachesHostRecords ? 0 : failure
         passingErrorOneIn = maybe([20, 60, 200])
+        hasLies = hasCrashes && random.isOne(in: 10)
     }
 }

@@ -112,7 +112,7 @@ extension ReferenceVolume {
     }
 
     /// Whether a sector has the stamp of another place.
-    private func isForeign(_ found: BufferRegion?, _ block: UInt64) -> Bool {
+    func isForeign(_ found: BufferRegion?, _ block: UInt64) -> Bool {
         guard let found else { return false }
         return (0..<8).contains { sector in
             let stamp = SectorStamp(reading: found.bytes, at: sector * 512, seed: seed)

@@ -60,6 +60,9 @@ package enum Probe: Int, Sendable, CaseIterable {
     case mapSearched
     case unreadableTakenForLost
     case goodCopyDroppedUnknowing
+    case flushedLostByLie
+    case lieRefused
+    case lieServed
     case onlyGoodCopyAway
     case onlyGoodCopyRefused
     case volumeShrunkUnderWrites

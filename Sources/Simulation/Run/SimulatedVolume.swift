@@ -45,6 +45,8 @@ struct OutstandingRequest {
         case promote
         case verify
         case finalRead(ReadBound)
+        /// Behind a lie of a device: nobody knows what is there.
+        case strayRead
         case create
         case resize(order: UInt64)
         /// Its end is taken away by request `trim` of the model, in one step with the size.

@@ -56,6 +56,7 @@ extension SimulatedWorld {
         }
         wasServed = false
         if !mode.isPowerCut, crashes.isOne(in: 4) { cutPowerBeforeRecovery() }
+        if hasLieComeOut { return endWithLie() }
         recover()
         if crashes.chance(permille: parameters.crashAgainPermille) {
             crashCountdown = crashes.below(24)
@@ -184,7 +185,7 @@ extension SimulatedWorld {
     /// Opens the pool, up to the moment when it serves, or is cut off before.
     ///
     /// - Parameter isRequired: the catalogue is the newest: it must not be refused.
-    private func open(isRequired: Bool, isCut: Bool) -> Bool {
+    func open(isRequired: Bool, isCut: Bool) -> Bool {
         lanes = []
         pool = nil
         leftHalves = []

@@ -21,8 +21,10 @@ extension SimulatedWorld {
         }
         if rates.absenceOneIn > 0, device.random.isOne(in: rates.absenceOneIn) {
             let away = device.random.pick(atlas.faults)
-            // The engine takes what a device refuses for a minute for lost: not so long.
-            let duration = device.random.pick([1_000_000, 50_000_000, 1_000_000_000, 8_000_000_000])
+            let duration = device.random.pick([
+                1_000_000, 50_000_000, 1_000_000_000, 8_000_000_000, 90_000_000_000,
+                400_000_000_000,
+            ])
             journal.trace("device \(away.index.rawValue) is away for \(duration) ns")
             away.leave(until: now + UInt64(duration))
             if device.random.isOne(in: 2) { damageBesides(away.index) }

@@ -24,6 +24,7 @@ extension SimulatedWorld {
             )
         }
         for (device, its) in zip(devices, faults) { device.faults = its }
+        if parameters.faults.hasLies { faults[0].random.pick(faults).lies = true }
         return FaultAtlas(faults: faults, journal: journal)
     }
 
@@ -120,6 +121,7 @@ extension SimulatedWorld {
         guard let atlas else { return false }
         // A lane that changes nothing any more says so.
         let isFenced = lanes[lane].isReadOnly && atlas.mayBeFenced(lane)
+        if case .strayRead = request.kind { return true }
         // Of a resize that such a lane has not answered nobody knows whether it was done.
         if finished.status == .invalid { return isFenced }
         switch request.kind {
@@ -129,6 +131,7 @@ extension SimulatedWorld {
             let block = finished.failedOffset / 4096
             let blocks = request.offset / 4096...(request.offset + request.byteCount - 1) / 4096
             return blocks.contains(block) && isExcused(block, of: request, atlas)
+        case .strayRead: return true
         case .change:
             return isFenced || finished.status == .mediaError && hasBadEdge(request, atlas)
         case .extents, .promote: return hasMissedLeaf(isFenced)
@@ -186,7 +189,7 @@ extension SimulatedWorld {
             rereadDoubtful(index)
         case .lateWrite(let order): model.refuse(order, leavesNothing: true)
         case .resize, .shrink, .destroy: endPlanStep(index)
-        case .flush, .promote, .create, .shutDown: break
+        case .flush, .promote, .create, .strayRead, .shutDown: break
         }
         journal.met(.excusedError)
     }
@@ -211,7 +214,7 @@ extension SimulatedWorld {
     /// Somebody restarts an engine that changes nothing any more, sooner or later; true when that
     /// is now.
     func restartFenced(isIdle: Bool) -> Bool {
-        guard isFenced, journal.isEmpty else {
+        guard isFenced, !isOver, journal.isEmpty else {
             fencedRounds = 0
             return false
         }

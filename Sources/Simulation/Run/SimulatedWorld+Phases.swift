@@ -22,7 +22,7 @@ extension SimulatedWorld {
         let loadedAt = parameters.fillsVolumes ? journal.step : 0
         isLoaded = true
         arm(true)
-        while journal.step - loadedAt < parameters.stepsMax, journal.isEmpty {
+        while journal.step - loadedAt < parameters.stepsMax, journal.isEmpty, !isOver {
             guard advance() else {
                 journal.report(.liveness, "nothing will happen any more: \(describeWaiting())")
                 break
@@ -38,8 +38,9 @@ extension SimulatedWorld {
 
     private func finish() {
         defer { countLaneProbes() }
-        if crashes.isOne(in: 4) { stopAndStart(isLoadedMeanwhile: true) }
+        if !isOver, crashes.isOne(in: 4) { stopAndStart(isLoadedMeanwhile: true) }
         converge("all requests are answered") { self.isQuiet }
+        guard !isOver else { return }
         validate()
         readAll()
         converge("all volumes are read back") { self.isQuiet }
@@ -52,6 +53,7 @@ extension SimulatedWorld {
         case 1: destroyAll()
         default: break
         }
+        guard !isOver else { return }
         validate()
     }
 
@@ -150,6 +152,7 @@ extension SimulatedWorld {
         guard stop(isLoadedMeanwhile: isLoadedMeanwhile) else { return }
         if isFenced { crash() } else { restartAfterStop() }
         converge("the volumes are served again") { self.isQuiet }
+        guard !isOver else { return }
         readAll()
         converge("all volumes are read back") { self.isQuiet }
     }
@@ -196,6 +199,7 @@ extension SimulatedWorld {
             volumes[index].isVerifying = false
         }
         isStopping = false
+        if hasLieComeOut { return endWithLie() }
         recover()
     }
 

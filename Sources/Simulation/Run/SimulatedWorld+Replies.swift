@@ -50,7 +50,7 @@ extension SimulatedWorld {
     private func check(_ finished: Finished, _ request: OutstandingRequest) {
         var isRead = false
         switch request.kind {
-        case .read, .verify, .finalRead: isRead = true
+        case .read, .verify, .finalRead, .strayRead: isRead = true
         default: break
         }
         let wanted =
@@ -78,6 +78,7 @@ extension SimulatedWorld {
                 bound: bound
             )
         case .verify: verified(finished, request)
+        case .strayRead: checkOwner(finished, request)
         case .extents(let bound): checkExtents(finished, request, bound: bound, lane: lane)
         case .change(let order):
             model.acknowledge(order)
@@ -181,7 +182,7 @@ extension SimulatedWorld {
         case .destroy: volumes[index].life = .live
         case .read(let bound), .extents(let bound), .finalRead(let bound):
             volumes[index].model.endRead(bound)
-        case .flush, .promote, .verify, .shutDown: break
+        case .flush, .promote, .verify, .strayRead, .shutDown: break
         }
         if request.isControl { endPlanStep(index) }
     }

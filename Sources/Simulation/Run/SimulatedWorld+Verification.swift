@@ -46,7 +46,9 @@ extension SimulatedWorld {
                 let bytes = (range.lowerBound * 4096)..<(range.upperBound * 4096)
                 let isUnsettled = volumes[index].model.isUnsettled
                 let kind: OutstandingRequest.Kind =
-                    isUnsettled ? .verify : .finalRead(volumes[index].model.beginRead())
+                    isOver
+                    ? .strayRead
+                    : isUnsettled ? .verify : .finalRead(volumes[index].model.beginRead())
                 let context = note(kind, index, bytes)
                 lanes[volumes[index].lane].read(
                     volumes[index].slot,
@@ -80,6 +82,6 @@ extension SimulatedWorld {
             volumes[index].outstandingCount == 0
         else { return }
         volumes[index].isVerifying = false
-        if volumes[index].model.isUnsettled { volumes[index].model.settle() }
+        if volumes[index].model.isUnsettled, !isOver { volumes[index].model.settle() }
     }
 }

@@ -83,6 +83,8 @@ package final class SimulatedWorld {
     var leftHalves: [(device: Int, block: Int)] = []
     /// Of each lane, whether its mirror was whole at the last two checkpoints.
     var mirrorsWhole: [LaneIndex: [Bool]] = [:]
+    /// A device has lost what it said to be durable: the seed ends.
+    var isOver = false
     /// Recovery has succeeded since the last crash.
     var wasServed = false
     /// Events until a crash that was decided on; nil for none.

@@ -62,6 +62,7 @@ package struct Simplification: Sendable {
         off("transient-errors", \.faults.transientErrorOneIn),
         off("transient-rot", \.faults.transientRotOneIn),
         off("latent-errors", \.faults.latentErrorOneIn),
+        Simplification("lies") { $0.faults.hasLies = false },
         off("passing-errors", \.faults.passingErrorOneIn),
         off("rot", \.faults.rotOneIn),
         off("write-errors", \.faults.writeErrorOneIn),
