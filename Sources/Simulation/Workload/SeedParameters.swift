@@ -113,6 +113,13 @@ package struct SeedParameters: Sendable {
         fillsVolumes = true
         mix.read = max(mix.read, 40)
         mix.promote = random.pick([2, 10, 30])
+        guard losesCatalogue else { return }
+        // Large leaves, of which a checkpoint says one: rounds of mirrors take many checkpoints.
+        configuration.mirrorSliceBlockCount = 1
+        let blockCount = laneCount * random.pick([16, 30, 80])
+        for index in devices.indices where devices[index].role == .flash {
+            devices[index].mirrorBlockCount = blockCount
+        }
     }
 
     /// From no room at all to room for many rounds.
