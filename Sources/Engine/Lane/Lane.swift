@@ -69,7 +69,7 @@ package final class Lane: @unchecked Sendable {
     var host = LogStream(kind: .host)
     var mature = LogStream(kind: .mature)
     var cold = LogStream(kind: .cold)
-    var nextSequence: SequenceNumber
+    package internal(set) var nextSequence: SequenceNumber
     /// The host record that takes entries; -1 for none.
     var openHostRecord = -1
     /// Host records in log order, open one last: indices into `records`.

@@ -58,6 +58,14 @@ final class FaultAtlas {
     /// Where a block was then nobody knows any more: it may have been moved since.
     func wereAway(since: UInt64) -> Bool { faults.contains { $0.wasAway(since: since) } }
 
+    /// Whether no copy of a block is good and on a device that was there all the time since.
+    func wasAway(_ state: BlockState, since: UInt64) -> Bool {
+        [state.flash, state.disk].allSatisfy {
+            !$0.isPlace || isDamaged($0)
+                || faults[Int($0.device.rawValue)].wasAway(since: since)
+        }
+    }
+
     var damagedCount: Int { faults.reduce(0) { $0 + $1.damagedCount } }
 
     /// A device has lost what it had said to be done.

@@ -64,6 +64,9 @@ struct OutstandingRequest {
     var byteCount: UInt64
     /// Nanoseconds of the process.
     var begunAt: UInt64
+    /// What the lane had moved until then, and the sequence of the next change.
+    var movedCount: UInt64
+    var nextSequence: SequenceNumber
     var isDurable = false
     var isTrim = false
 

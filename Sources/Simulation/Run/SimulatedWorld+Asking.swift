@@ -16,7 +16,9 @@ extension SimulatedWorld {
             lane: volumes[volume].lane,
             offset: range.lowerBound,
             byteCount: range.upperBound - range.lowerBound,
-            begunAt: now
+            begunAt: now,
+            movedCount: movedCount(volumes[volume].lane),
+            nextSequence: lanes[volumes[volume].lane].nextSequence
         )
         volumes[volume].outstandingCount += 1
         needsTurn[volumes[volume].lane] = true

@@ -157,7 +157,29 @@ extension SimulatedWorld {
     ) -> Bool {
         atlas.excuses(request.volume, block, since: request.begunAt)
             || atlas.wasRefused(request.volume, block, since: request.begunAt)
-            || atlas.wereAway(since: request.begunAt)
+            || atlas.wereAway(since: request.begunAt) && mayHaveBeenAway(block, of: request, atlas)
+    }
+
+    /// Whether a device that was away since a request began had the only good copy of a block: the
+    /// map says so, or does not tell any more where it was.
+    private func mayHaveBeenAway(
+        _ block: UInt64,
+        of request: OutstandingRequest,
+        _ atlas: FaultAtlas
+    ) -> Bool {
+        guard movedCount(request.lane) == request.movedCount,
+            !isMoving(request.volume, block), let state = look(request.volume, block),
+            state.isStored, state.sequence < request.nextSequence
+        else { return true }
+        return atlas.wasAway(state, since: request.begunAt)
+    }
+
+    /// Blocks of which the lane has changed the place, or given one up, in this life.
+    func movedCount(_ lane: Int) -> UInt64 {
+        guard atlas != nil else { return 0 }
+        let statistics = lanes[lane].statistics
+        return statistics.blocksPromoted + statistics.blocksKept + statistics.blocksDemoted
+            + statistics.blocksRelocated + statistics.blocksDropped + statistics.copiesGivenUp
     }
 
     /// A request ended with an error that has its reason.

@@ -57,13 +57,13 @@ extension SimulatedWorld {
         for position in lost.positionRows {
             committed[Int(position.lane.rawValue)] = position.checkpoint
         }
+        var isEarlier = false
         for (lane, checkpoint) in reader.checkpoints.enumerated() {
             let index = LaneIndex(UInt16(lane))
             var expected = lost
             if checkpoint != committed[lane] {
                 judge(checkpoint, lane, committed: committed[lane])
-                // What only the last checkpoint covered may have been damaged since.
-                if let atlas, !atlas.faults.allSatisfy(\.isClean) { return }
+                isEarlier = true
                 guard checkpoint + 1 == committed[lane],
                     let before = catalogue.tablesBefore[index]
                 else { continue }
@@ -73,6 +73,8 @@ extension SimulatedWorld {
                 journal.report(.rebuilds, "lane \(lane) of the catalogue made anew: \(difference)")
             }
         }
+        // What only the last checkpoint covered may have been damaged since.
+        if isEarlier, let atlas, !atlas.faults.allSatisfy(\.isClean) { return }
         made.keepEvents(of: lost)
         catalogue.putBack(made)
         // Devices tell of an opening that all were told of from the checkpoint behind it on.
