@@ -34,8 +34,8 @@ struct Asking {
     var hostSegmentCount = 0
 }
 
-// A copy that a device refuses to read may be readable later, so it is left where it is.  If the
-// block has another one, that is read at once; if it is right, the refused one is given up.
+// A copy that a device refuses to read may be readable later, so it is left where it is.  What
+// becomes of it when the block has another one: see OtherCopies.
 //
 // The only copy holds a whole segment, and in a full pool enough of them leave no room for any
 // write.  When that has come, and hosts have waited for a while, the blocks are asked for again:
@@ -69,7 +69,7 @@ extension Lane {
     /// Keeps in mind that reclaim did not get one of the copies of a block.
     func noteRefusedCopy(_ item: MoveItem) { keepInMind(item, hasOther: true) }
 
-    private func noteUnreadable(_ item: MoveItem) {
+    func noteUnreadable(_ item: MoveItem) {
         let volume = volumes[Int(item.volume)].identifier
         note("block_unreadable", "volume \(volume) offset \(item.address * 4096): device error")
     }
@@ -151,7 +151,7 @@ extension Lane {
     }
 
     /// Only while none is asked for: until then each stays where `asking` knows it.
-    private func removeForgotten() {
+    func removeForgotten() {
         unreadBlocks.removeAll { $0.isForgotten }
     }
 
@@ -171,7 +171,7 @@ extension Lane {
         return best
     }
 
-    private func ask(for place: Location, in segment: Int) {
+    func ask(for place: Location, in segment: Int) {
         beginReading(segment)
         operations.submit(
             .read,
@@ -187,86 +187,6 @@ extension Lane {
             )
         )
     }
-
-    // MARK: Other copies
-
-    /// Begins to read the other copy of a block; false when none is to be read, or none can be yet.
-    private func asksForOther() -> Bool {
-        while let index = unreadBlocks.firstIndex(where: { $0.hasOther }) {
-            let item = unreadBlocks[index].item
-            let leaf = item.address / UInt64(Geometry.blocksPerLeaf)
-            switch access(Int(item.volume), leaf: leaf, isForChange: false) {
-            case .loading, .noRoom: return false
-            case .absent, .damaged: unreadBlocks.remove(at: index)
-            case .ready(let slot):
-                guard let other = otherCopy(of: item, in: slot) else {
-                    // It was written anew, moved or given up meanwhile.
-                    unreadBlocks.remove(at: index)
-                    continue
-                }
-                // A record that has not landed yet is what the device will have.
-                guard bufferedBlock(at: other) == nil else { return false }
-                asking.index = index
-                asking.phase = .other
-                asking.other = other
-                ask(for: other, in: pool.slot(of: other))
-                return true
-            }
-        }
-        return false
-    }
-
-    /// Where the other copy of a block is, of which one was refused; nil when the map says
-    /// something else by now.
-    private func otherCopy(of item: MoveItem, in slot: Int) -> Location? {
-        let state = leaves.state(slot, Int(item.address % UInt64(Geometry.blocksPerLeaf)))
-        guard state.isStored, state.sequence == item.sequence, state.flash.isPlace,
-            state.disk.isPlace
-        else { return nil }
-        if state.flash == item.source { return state.disk }
-        return state.disk == item.source ? state.flash : nil
-    }
-
-    /// Whether what was asked for is what the map expects; of a refused block nobody looks.
-    func hasRightBytesAsked() -> Bool {
-        guard asking.phase == .other else { return true }
-        let item = unreadBlocks[asking.index].item
-        let start = Checksum.blockStart(
-            seed: volumes[Int(item.volume)].seed,
-            address: item.address,
-            sequence: item.sequence
-        )
-        return askArena.region.checksum(from: start) == item.checksum
-    }
-
-    private func completeOther(isSound: Bool) {
-        let block = unreadBlocks[asking.index]
-        // What is given up may empty its segment: `asking` keeps the block in its place meanwhile.
-        if !block.isForgotten { judgeOther(asking.index, block.item, isSound: isSound) }
-        asking.phase = .idle
-        hasProgressed = true
-        removeForgotten()
-    }
-
-    private func judgeOther(_ index: Int, _ item: MoveItem, isSound: Bool) {
-        let leaf = item.address / UInt64(Geometry.blocksPerLeaf)
-        // A leaf that has left memory is looked up again.
-        guard let slot = leaves.find(volume: item.volume, index: leaf) else { return }
-        guard isSound else {
-            unreadBlocks[index].hasOther = false
-            unreadBlocks[index].item.isOtherBad = true
-            return noteUnreadable(item)
-        }
-        if otherCopy(of: item, in: slot) == asking.other {
-            let volume = volumes[Int(item.volume)].identifier
-            note("copy_damaged", "volume \(volume) block \(item.address): the other copy stays")
-            giveUpCopy(at: item.source, of: item.address, in: slot)
-        }
-        unreadBlocks[index].isForgotten = true
-        unreadableSegments[pool.slot(of: item.source)] = nil
-    }
-
-    // MARK: Answers
 
     /// The device answered, for a refused block the second time.
     func completeAsk(_ result: OperationResult, isSound: Bool) {

@@ -2,7 +2,7 @@ internal import Format
 internal import Units
 
 // A promoted block has two copies.  One that cannot be had is given up, so that the other is read
-// from then on.  Reads, moves (Moves/UnreadBlocks) and the scrub (Scrub/ScrubVerdict) meet such
+// from then on.  Reads, moves (Moves/OtherCopies) and the scrub (Scrub/ScrubVerdict) meet such
 // copies, and keep one rule:
 //
 //     copy is       given up

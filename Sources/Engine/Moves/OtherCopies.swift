@@ -1,0 +1,87 @@
+internal import Format
+internal import IO
+internal import Units
+
+// A copy of a block was refused to a move, and the block has another one: that is read at once.
+//
+//      it is right     the refused copy is given up, and its segment can be emptied
+//      it is not       the refused copy stays, and is asked for as an only one is: see UnreadBlocks
+//
+// One is asked for after the other, by the same operation as unread blocks are.
+extension Lane {
+    /// Begins to read the other copy of a block; false when none is to be read, or none can be yet.
+    func asksForOther() -> Bool {
+        while let index = unreadBlocks.firstIndex(where: { $0.hasOther }) {
+            let item = unreadBlocks[index].item
+            let leaf = item.address / UInt64(Geometry.blocksPerLeaf)
+            switch access(Int(item.volume), leaf: leaf, isForChange: false) {
+            case .loading, .noRoom: return false
+            case .absent, .damaged: unreadBlocks.remove(at: index)
+            case .ready(let slot):
+                guard let other = otherCopy(of: item, in: slot) else {
+                    // It was written anew, moved or given up meanwhile.
+                    unreadBlocks.remove(at: index)
+                    continue
+                }
+                // A record that has not landed yet is what the device will have.
+                guard bufferedBlock(at: other) == nil else { return false }
+                asking.index = index
+                asking.phase = .other
+                asking.other = other
+                ask(for: other, in: pool.slot(of: other))
+                return true
+            }
+        }
+        return false
+    }
+
+    /// Where the other copy of a block is, of which one was refused; nil when the map says
+    /// something else by now.
+    private func otherCopy(of item: MoveItem, in slot: Int) -> Location? {
+        let state = leaves.state(slot, Int(item.address % UInt64(Geometry.blocksPerLeaf)))
+        guard state.isStored, state.sequence == item.sequence, state.flash.isPlace,
+            state.disk.isPlace
+        else { return nil }
+        if state.flash == item.source { return state.disk }
+        return state.disk == item.source ? state.flash : nil
+    }
+
+    /// Whether what was asked for is what the map expects; of a refused block nobody looks.
+    func hasRightBytesAsked() -> Bool {
+        guard asking.phase == .other else { return true }
+        let item = unreadBlocks[asking.index].item
+        let start = Checksum.blockStart(
+            seed: volumes[Int(item.volume)].seed,
+            address: item.address,
+            sequence: item.sequence
+        )
+        return askArena.region.checksum(from: start) == item.checksum
+    }
+
+    func completeOther(isSound: Bool) {
+        let block = unreadBlocks[asking.index]
+        // What is given up may empty its segment: `asking` keeps the block in its place meanwhile.
+        if !block.isForgotten { judgeOther(asking.index, block.item, isSound: isSound) }
+        asking.phase = .idle
+        hasProgressed = true
+        removeForgotten()
+    }
+
+    private func judgeOther(_ index: Int, _ item: MoveItem, isSound: Bool) {
+        let leaf = item.address / UInt64(Geometry.blocksPerLeaf)
+        // A leaf that has left memory is looked up again.
+        guard let slot = leaves.find(volume: item.volume, index: leaf) else { return }
+        guard isSound else {
+            unreadBlocks[index].hasOther = false
+            unreadBlocks[index].item.isOtherBad = true
+            return noteUnreadable(item)
+        }
+        if otherCopy(of: item, in: slot) == asking.other {
+            let volume = volumes[Int(item.volume)].identifier
+            note("copy_damaged", "volume \(volume) block \(item.address): the other copy stays")
+            giveUpCopy(at: item.source, of: item.address, in: slot)
+        }
+        unreadBlocks[index].isForgotten = true
+        unreadableSegments[pool.slot(of: item.source)] = nil
+    }
+}
