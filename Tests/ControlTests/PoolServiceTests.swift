@@ -225,6 +225,28 @@ import Testing
         #expect(run("volume", "create", "demo/b", "1MiB").status == 0)
     }
 
+    @Test(arguments: ["flash", "disk"])
+    func `a device that has become smaller is refused, and a larger one is not`(
+        device: String
+    ) throws {
+        #expect(run("volume", "create", "demo/a", "1MiB").status == 0)
+        let path = device == "flash" ? flash : disk
+        let byteCount = try #require(FileHandle(forReadingAtPath: path)).seekToEnd()
+        let handle = try #require(FileHandle(forUpdatingAtPath: path))
+        try handle.seek(toOffset: byteCount - (1 << 20))
+        let tail = try #require(try handle.readToEnd())
+        try handle.truncate(atOffset: byteCount - (1 << 20))
+        let refused = run("volume", "create", "demo/b", "1MiB")
+        #expect(refused.status == 2 && refused.errors.contains("the size, which is smaller"))
+
+        try handle.seekToEnd()
+        try handle.write(contentsOf: tail)
+        try handle.truncate(atOffset: byteCount + (4 << 20))
+        try handle.close()
+        #expect(run("volume", "create", "demo/b", "1MiB").status == 0)
+        #expect(!run("inspect", path).output.contains("no superblock"))
+    }
+
     @Test func `two damaged superblocks open the device and are written anew`() throws {
         let handle = try #require(FileHandle(forUpdatingAtPath: flash))
         for offset: UInt64 in [0, 64 << 10] {
