@@ -33,6 +33,8 @@ struct RequestSlot: BitwiseCopyable {
     private var refusedEnd: UInt64 = 0
     /// How often it read again because the map had changed beneath it.
     var repeatCount: UInt8 = 0
+    /// How often it turned back to flash, as the disk did not give what flash had refused.
+    var returnCount: UInt8 = 0
     /// A part of a block is being replaced: the old block was asked for, or is there.
     var mergePhase = MergePhase.none
     var generation: UInt32 = 0

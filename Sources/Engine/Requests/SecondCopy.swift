@@ -45,10 +45,10 @@ extension Lane {
         }
         if state.disk == location {
             // The disk was read before the block was promoted, or as flash had refused it.
-            if requests[request].isRefused(address) {
-                requests[request].forgetRefused()
-                requests[request].repeatCount += Lane.repeatMax / 4
-            }
+            guard requests[request].isRefused(address) else { return state.flash.isPlace }
+            guard requests[request].returnCount < Lane.returnMax else { return false }
+            requests[request].forgetRefused()
+            requests[request].returnCount += 1
             return state.flash.isPlace
         }
         guard state.disk.isPlace else { return false }
@@ -100,4 +100,7 @@ extension Lane {
 
     /// Times that a request reads again because the map has changed beneath it.
     private static var repeatMax: UInt8 { 16 }
+    /// Times that it turns from the disk to flash again, which had refused a block that the disk
+    /// does not give either.
+    private static var returnMax: UInt8 { 4 }
 }

@@ -122,7 +122,9 @@ final class DeviceFaults {
     func refuse(_ block: Int, until end: UInt64) { refused[block] = end }
 
     /// Whether the device refuses to read the block for a while.
-    func isRefused(_ block: Int, now: UInt64) -> Bool { refused[block].map { $0 > now } ?? false }
+    func isRefused(_ block: Int, now: UInt64) -> Bool {
+        awayUntil > now || refused[block].map { $0 > now } ?? false
+    }
 
     func leave(until end: UInt64) { awayUntil = end }
     func hang(until end: UInt64) { hangsUntil = end }
