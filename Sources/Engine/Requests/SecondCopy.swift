@@ -2,8 +2,9 @@ internal import Format
 internal import Units
 
 // A promoted block has two copies.  One that cannot be had is given up, so that the other is read
-// from then on.  Reads, moves (Moves/OtherCopies) and the scrub (Scrub/ScrubVerdict) meet such
-// copies, and keep one rule:
+// from then on.  Reads and moves (Moves/OtherCopies) keep one rule; the scrub asks for more before
+// it gives a copy up (Scrub/ScrubVerdict), and so does who takes an unread one for lost
+// (Moves/UnreadBlocks):
 //
 //     copy is       given up
 //     wrong         at once: nobody can make anything of it any more
