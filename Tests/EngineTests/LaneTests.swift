@@ -175,7 +175,8 @@ import Units
     #expect(bench.lane.statistics.copiesGivenUp == 5)
 }
 
-@Test func `a refused copy on flash is given up when the disk has given the block`() throws {
+/// A pool of which the first chunk of a volume lies on both tiers, and what it holds.
+private func promotedChunk() throws -> (LaneBench, VolumeSlot, ChunkView, [UInt8]) {
     let bench = try LaneBench(flashSegments: 24, diskSegments: 64)
     let volume = bench.fillBeyondFlash()
     let expected = Array(pattern(0, count: 1 << 18)[0..<65_536])
@@ -183,6 +184,11 @@ import Units
     _ = bench.settle()
     let chunk = try #require(bench.lane.view(of: volume, chunk: 0))
     #expect(chunk.blocks.allSatisfy { $0.flash.isPlace && $0.disk.isPlace })
+    return (bench, volume, chunk, expected)
+}
+
+@Test func `a refused copy on flash is given up when the disk has given the block`() throws {
+    let (bench, volume, chunk, expected) = try promotedChunk()
     let isAway: (Operation) -> OperationResult = {
         $0.kind == .read && $0.device == DeviceIndex(0) ? .mediaError : .done
     }
@@ -208,13 +214,7 @@ import Units
 }
 
 @Test func `a copy that a move was refused is given up when the other was read`() throws {
-    let bench = try LaneBench(flashSegments: 24, diskSegments: 64)
-    let volume = bench.fillBeyondFlash()
-    let expected = Array(pattern(0, count: 1 << 18)[0..<65_536])
-    #expect(bench.read(volume, at: 0, count: 65_536) == expected)
-    _ = bench.settle()
-    let chunk = try #require(bench.lane.view(of: volume, chunk: 0))
-    #expect(chunk.blocks.allSatisfy { $0.flash.isPlace && $0.disk.isPlace })
+    let (bench, volume, chunk, expected) = try promotedChunk()
     func refuse(_ block: Int, at source: Location, _ isGood: Bool) {
         bench.lane.poisons.append(
             MoveItem(
