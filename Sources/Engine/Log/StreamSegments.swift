@@ -19,6 +19,9 @@ extension Lane {
     /// Whether reclaim has a flash segment to copy to.
     package var hasOpenMatureSegment: Bool { mature.segment >= 0 }
 
+    /// The slot of the segment that host records are appended to; -1 when there is none.
+    package var hostSegment: Int { host.segment }
+
     /// Gives the stream a segment with room, sealing the one it has; false when there is none.
     func openSegment(of stream: inout LogStream, leaving reserve: Int) -> Bool {
         if reserve == 0, let rest = unfilledSegment(for: stream) {

@@ -283,7 +283,9 @@ package final class SimulatedWorld {
             guard needsTurn[index] || isDue else { continue }
             needsTurn[index] = false
             noteFullness()
+            let hostSegment = lane.hostSegment
             lane.turn(now: Instant(nanoseconds: now))
+            if lane.hostSegment != hostSegment { checkReserve(lane) }
             refreshAtlas()
             if lane.takeWake() {
                 journal.met(.laneWokeOthers)
@@ -299,7 +301,6 @@ package final class SimulatedWorld {
             let device = Int(operation.device.rawValue)
             let (purpose, isRepeated) = lane.purpose(of: operation)
             order.watch(operation, lane: lane.index, isRepeated: isRepeated)
-            if purpose == .hostRecord { checkReserve(operation, lane) }
             let (slot, delay) = devices[device].submit(
                 operation,
                 site: atlas == nil ? nil : site(of: operation, purpose),
@@ -339,13 +340,9 @@ package final class SimulatedWorld {
         }
     }
 
-    /// No host record begins a segment that reclaim will need.  With several lanes others may have
-    /// taken some since the record was opened.
-    private func checkReserve(_ operation: Operation, _ lane: Lane) {
-        guard let pool, lanes.count == 1 else { return }
-        let geometry = geometries[Int(operation.device.rawValue)]
-        let block = Int(operation.offset / 4096 - DeviceGeometry.firstSegmentBlock)
-        guard block % geometry.segmentBlockCount == 0 else { return }
+    /// A lane that gave hosts a segment in this turn left one to reclaim.
+    private func checkReserve(_ lane: Lane) {
+        guard let pool, lane.hostSegment >= 0 else { return }
         guard pool.freeSegmentCount(.flash) == 0, !lane.hasOpenMatureSegment else { return }
         journal.report(
             .liveness,
