@@ -7,7 +7,8 @@ package enum Mutant: String, CaseIterable, Sendable {
     case flushAnsweredAtOnce
     case durableWriteIsOrdinary
     case checkpointWithoutFlashFlush
-    case checkpointWithoutDiskFlush
+    case copiesNamedUnflushed
+    case lostCopiesNamed
     case flushInFlightCoversAll
     case segmentFreedBeforeCommit
     case segmentFreedBeforeWitness

@@ -75,7 +75,7 @@ import Units
     let bench = try LaneBench()
     let volume = bench.createVolume()
     #expect(bench.write(volume, at: 0, pattern(1, count: 4096)) == .done)
-    bench.pool.noteFlushFailed(.flash)
+    bench.pool.noteFlashFlushFailed()
     #expect(bench.flush(volume) == .mediaError)
     #expect(bench.lane.isReadOnly)
 }

@@ -36,6 +36,9 @@ struct LaneSums {
             JSONField("recordsAppendedAgainCount", sum(\.recordsAppendedAgain)),
             JSONField("continuedSegmentCount", sum(\.segmentsContinued)),
             JSONField("refusedMoveCount", sum(\.movesRefused)),
+            JSONField("diskFlushCount", sum(\.diskFlushes)),
+            // Copies on a disk that were left unused, as a flush of it failed.
+            JSONField("unflushedMoveCount", sum(\.movesUnflushed)),
             // Moves, and chunks queued for one, that were given up as no segment was free.
             JSONField("droppedMoveCount", sum(\.movesDropped)),
             // Chunks that a client asked to have on flash and that were not taken there.

@@ -84,8 +84,6 @@ extension Lane {
         checkpoint.isTold = false
         checkpoint.tellingAttemptCount = 0
         checkpoint.witnessesTaken = 0
-        checkpoint.flushesFlash = false
-        checkpoint.flushesDisk = false
         age.number += 1
         hasProgressed = true
     }
@@ -111,7 +109,7 @@ extension Lane {
             return fence("lane \(index.rawValue): no flash device takes the lane's witness")
         }
         checkpoint.isTold = true
-        submitCheckpointFlush(.flash)
+        submitCheckpointFlush()
     }
 
     private func isTakenWholly(by device: DeviceIndex) -> Bool {

@@ -23,9 +23,6 @@ struct CheckpointState {
     var flushFailed = false
     /// Its flushes ended well, and wait for others.
     var flushBar: FlushBar?
-    /// Tiers that it flushes.
-    var flushesFlash = false
-    var flushesDisk = false
     /// What it was asked to commit.
     var position: LanePosition?
     /// Of the witness: writes in flight, bits of the places that took it, and times that it was
@@ -61,7 +58,8 @@ enum CatalogueAwait {
 //    refers to any more.  A captured leaf that is about to change is encoded first.
 // 2. All records up to the position have landed.
 // 3. The mirror has said all of it (Mirror).
-// 4. Both tiers are flushed: nothing that the leaves refer to is volatile any more.
+// 4. Flash is flushed: nothing that the leaves refer to is volatile any more.  What they refer to
+//    on disk never was (Moves/DiskFlush).
 // 5. The catalogue commits.
 // 6. The devices are told so (Checkpoint+Telling).
 // 7. Only now are the forgotten segments free, each when no read is in flight to it; and the leaves
@@ -107,7 +105,8 @@ extension Lane {
         return now >= checkpoint.endedAt.advanced(byNanoseconds: configuration.checkpointInterval)
     }
 
-    private var isShortOfSegments: Bool {
+    /// Whether hosts are slowed, or soon will be, until segments are free.
+    var isShortOfSegments: Bool {
         pool.freeSegmentCount(.flash) < flashMarks.slow
             || pool.freeSegmentCount(.disk) < max(4, pool.diskSegmentCount / 8)
     }
@@ -352,57 +351,36 @@ extension Lane {
         checkpoint.image?.position.mirror = mirror.state
         checkpoint.phase = .flushing
         checkpoint.flushFailed = false
-        checkpoint.flushesFlash = false
-        checkpoint.flushesDisk = false
-        if flashIsUnflushed && !Mutant.checkpointWithoutFlashFlush.isOn {
-            submitCheckpointFlush(.flash)
-        }
-        if diskIsUnflushed && !Mutant.checkpointWithoutDiskFlush.isOn {
-            submitCheckpointFlush(.disk)
-        }
+        if flashIsUnflushed && !Mutant.checkpointWithoutFlashFlush.isOn { submitCheckpointFlush() }
         flashIsUnflushed = false
-        diskIsUnflushed = false
         commitIfReady()
     }
 
-    /// Flushes the devices of a tier; there are operations for them.
-    func submitCheckpointFlush(_ role: DeviceRole) {
+    /// Flushes flash; there are operations for it.
+    func submitCheckpointFlush() {
         flushCoversCheckpoint = landedThrough
-        if role == .flash { checkpoint.flushesFlash = true } else { checkpoint.flushesDisk = true }
-        for device in pool.devices where device.role == role {
+        for device in pool.devices where device.role == .flash {
             checkpoint.flushesInFlight += 1
             operations.submit(
                 .flush,
                 at: (device.index, 0),
                 blockCount: 0,
                 region: .empty,
-                for: OperationSlot(
-                    owner: .checkpointFlush,
-                    ownerIndex: Int32(device.index.rawValue),
-                    ticket: pool.beginFlush(role)
-                )
+                for: OperationSlot(owner: .checkpointFlush, ticket: pool.beginFlush(.flash))
             )
         }
     }
 
     func completeCheckpointFlush(_ slot: OperationSlot, isGood: Bool) {
         checkpoint.flushesInFlight -= 1
-        settle(slot.ticket, pool.devices[Int(slot.ownerIndex)].role, isGood: isGood)
-        if checkpoint.flushesInFlight == 0 {
-            checkpoint.flushBar = pool.flushBar(
-                flash: checkpoint.flushesFlash,
-                disk: checkpoint.flushesDisk
-            )
-        }
+        settle(slot.ticket, .flash, isGood: isGood)
+        if checkpoint.flushesInFlight == 0 { checkpoint.flushBar = pool.flushBar(.flash) }
         believeCheckpointFlush()
         believeFlush()
     }
 
     /// Goes on when all flushes that were in flight beside the checkpoint's have settled well.
     private func believeCheckpointFlush() {
-        if pool.hasFlushFailed(.disk) {
-            fence("lane \(index.rawValue): a flush of disk before a checkpoint failed")
-        }
         guard var bar = checkpoint.flushBar else { return }
         let belief = pool.belief(&bar)
         checkpoint.flushBar = belief == .waiting ? bar : nil

@@ -86,7 +86,6 @@ package final class Lane: @unchecked Sendable {
     var lastAppend = Instant(nanoseconds: 0)
     var loggedBlockCount = 0
     var flashIsUnflushed = false
-    var diskIsUnflushed = false
 
     // Flush
     var flushWaiters = RequestList()
@@ -124,6 +123,8 @@ package final class Lane: @unchecked Sendable {
     var sealedSegments: [[Int]] = [[], []]
     let moves: Slab<MoveSlot>
     let moveItems: Slab<MoveItem>
+    /// Of each device: copies on it that the map does not name yet.
+    var diskFlushes: [DiskFlush]
     var flashReclaim: Reclaim
     var diskReclaim: Reclaim
     /// Segments that reclaim went through without gain.  They are no victims until a move has
@@ -246,6 +247,7 @@ package final class Lane: @unchecked Sendable {
             count: configuration.moveCount * configuration.recordDataBlockMax,
             repeating: MoveItem()
         )
+        diskFlushes = pool.devices.map { DiskFlush(device: $0.index) }
         scanArena = Arena(
             byteCount: 2 * Reclaim.sliceBlockCount * Geometry.blockByteCount,
             isPopulated: configuration.isPopulated
@@ -300,6 +302,7 @@ package final class Lane: @unchecked Sendable {
         landRecords()
         takeWaitingSteps()
         giveBackDestroyed()
+        runDiskFlushes()
         runReclaim()
         runScrub()
         runRecount()
@@ -348,6 +351,7 @@ package final class Lane: @unchecked Sendable {
             endReading(Int(slot.segment))
         case .flush: completeFlush(slot, isGood: isGood)
         case .checkpointFlush: completeCheckpointFlush(slot, isGood: isGood)
+        case .moveFlush: completeDiskFlush(slot, isGood: isGood)
         case .witness: completeWitness(owner, isGood: isGood)
         case .mirror: completeMirrorWrite(slot, isGood: isGood)
         case .discard: break

@@ -61,5 +61,9 @@ package struct LaneStatistics: Sendable {
     package var segmentsContinued: UInt64 = 0
     /// Records of copies that a device refused; their sources stayed.
     package var movesRefused: UInt64 = 0
+    /// Flushes of disks behind moves.
+    package var diskFlushes: UInt64 = 0
+    /// Records of copies that a disk had taken, and may have lost as a flush failed.
+    package var movesUnflushed: UInt64 = 0
     package init() {}
 }

@@ -17,6 +17,8 @@ struct OperationSlot: BitwiseCopyable {
         case moveWrite
         /// Reading back what a move wrote to disk.
         case moveVerify
+        /// Flushing a disk behind moves; `owner` is the device.
+        case moveFlush
         /// Reading the headers of a reclaimed segment.
         case scan
         /// Asking once more for what a move was refused.
@@ -55,7 +57,7 @@ struct OperationSlot: BitwiseCopyable {
 /// What a lane asks a device for.
 package enum OperationPurpose: Sendable {
     case hostRead, mergeRead, hostRecord, moveRead, moveRecord, verifyRead, scanRead, scrubRead
-    case recordFlush, checkpointFlush, witness, mirror, discard
+    case recordFlush, checkpointFlush, moveFlush, witness, mirror, discard
 }
 
 /// The operations of a lane that have not completed, and those that wait to be taken.
@@ -148,6 +150,7 @@ struct OperationTable {
         case .scrub: purpose = .scrubRead
         case .flush: purpose = .recordFlush
         case .checkpointFlush: purpose = .checkpointFlush
+        case .moveFlush: purpose = .moveFlush
         case .witness: purpose = .witness
         case .mirror: purpose = .mirror
         case .free, .discard: purpose = .discard

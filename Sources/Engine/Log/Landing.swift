@@ -192,20 +192,20 @@ extension Lane {
     func completeFlush(_ slot: OperationSlot, isGood: Bool) {
         flushesInFlight -= 1
         settle(slot.ticket, .flash, isGood: isGood)
-        if flushesInFlight == 0 { flushBar = pool.flushBar(flash: true, disk: false) }
+        if flushesInFlight == 0 { flushBar = pool.flushBar(.flash) }
         believeFlush()
     }
 
     /// Tells the pool how a flush ended.
-    func settle(_ ticket: UInt64, _ role: DeviceRole, isGood: Bool) {
+    func settle(_ ticket: UInt64, _ domain: FlushDomain, isGood: Bool) {
         let isBelieved = isGood || Mutant.failedFlushBelieved.isOn
-        if pool.settleFlush(ticket, role, isGood: isBelieved) { wakesOthers = true }
+        if pool.settleFlush(ticket, domain, isGood: isBelieved) { wakesOthers = true }
     }
 
     /// Goes on with flushes that ended well, once all that were in flight beside them have: see
     /// Pool/FlushLedger.
     func believeFlush() {
-        if pool.hasFlushFailed(.flash) && !flushFailed {
+        if pool.hasFlashFlushFailed && !flushFailed {
             fence("lane \(index.rawValue): a flush of flash failed")
             failFlushes()
         }

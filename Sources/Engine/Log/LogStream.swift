@@ -199,7 +199,6 @@ extension Lane {
             flashIsUnflushed = true
         } else {
             statistics.diskBlocksWritten += UInt64(total)
-            diskIsUnflushed = true
         }
         operations.submit(
             .write,

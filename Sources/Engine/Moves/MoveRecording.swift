@@ -18,7 +18,7 @@ extension Lane {
     }
 
     /// Points the map at the copy, if the block is still the one that was copied.
-    private func recordItem(_ item: MoveItem, at target: Location) {
+    func recordItem(_ item: MoveItem, at target: Location) {
         let leaf = item.address / UInt64(Geometry.blocksPerLeaf)
         guard let slot = leaves.find(volume: item.volume, index: leaf) else { return }
         let block = Int(item.address % UInt64(Geometry.blocksPerLeaf))
@@ -84,19 +84,28 @@ extension Lane {
 
     /// Lets a move's chunks and its buffer go.
     func endMove(_ move: Int) {
-        var last: (volume: UInt32, chunk: UInt64) = (UInt32.max, UInt64.max)
+        var last: ChunkKey?
         for index in 0..<Int(moves[move].itemCount) {
-            let item = moveItems[firstItem(move) + index]
-            let chunk = item.address / UInt64(Geometry.blocksPerChunk)
-            guard item.volume != last.volume || chunk != last.chunk else { continue }
-            last = (item.volume, chunk)
-            if item.purpose == .demote {
-                ghosts.insert(
-                    GhostList.key(tree: volumes[Int(item.volume)].tree, chunk: chunk)
-                )
-            }
-            endMoving(item)
+            endChunk(of: moveItems[firstItem(move) + index], after: &last)
         }
+        freeMove(move)
+    }
+
+    /// Lets the chunk of an item go, unless it is that of the item before.
+    func endChunk(of item: MoveItem, after last: inout ChunkKey?) {
+        let chunk = chunk(of: item)
+        guard chunk != last else { return }
+        last = chunk
+        if item.purpose == .demote {
+            ghosts.insert(
+                GhostList.key(tree: volumes[Int(item.volume)].tree, chunk: chunk.chunk)
+            )
+        }
+        endMoving(item)
+    }
+
+    /// Lets a move's buffer go.
+    func freeMove(_ move: Int) {
         let record = configuration.hostRecordCount + move
         if records[record].state != .free { freeRecord(record) }
         var waiting = moves[move].waiters

@@ -59,7 +59,8 @@ struct MoveItem: BitwiseCopyable {
     var checksum: UInt32 = 0
 }
 
-/// One record of copies on its way: read, checked, written, on disk read back, recorded in the map.
+/// One record of copies on its way: read, checked, written, on disk read back, recorded in the map;
+/// what is on disk is recorded when the disk has been flushed, and the slot is free before.
 ///
 ///     free -> reading -> ready -> writing -> (verifying) -> free
 ///
@@ -71,6 +72,8 @@ struct MoveSlot: BitwiseCopyable {
     var toDisk = false
     var itemCount: Int32 = 0
     var operationCount: Int32 = 0
+    /// Flushes of the device that had failed when the record was submitted.
+    var failedFlushCount = 0
     /// Reads of hosts that wait for the bytes.
     var waiters = RequestList()
 }

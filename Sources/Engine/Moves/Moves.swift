@@ -7,16 +7,17 @@ internal import Units
 //
 // 1. The blocks are read from their source and verified against the map.
 // 2. They are written as one record of copies, with the sequences and checksums they always had.
-// 3. What went to disk is read back and verified: it may become the sole copy.
+// 3. What went to disk is read back and verified, as it may become the sole copy; then the disk is
+//    flushed (DiskFlush).
 // 4. The map is changed, block by block, only where the whole location and the sequence are still
 //    those of step 1.  A newer write, a trim or another move wins.
-// 5. A checkpoint flushes both tiers, commits the changed leaves, and only then frees the source.
+// 5. A checkpoint flushes flash, commits the changed leaves, and only then frees the source.
 //
 // Before 5 a crash finds the source still in place, so that copies need no replay.
 extension Lane {
     var hasMovesInFlight: Bool {
         for move in 0..<moves.count where moves[move].phase != .free { return true }
-        return false
+        return diskFlushes.contains { !$0.isIdle }
     }
 
     /// Goes on with moves: those that wait for a segment, then new ones.
@@ -349,6 +350,9 @@ extension Lane {
         }
         appendCopies(move, record)
         moves[move].phase = .writing
+        moves[move].failedFlushCount = pool.failedFlushCount(
+            pool.flushDomain(of: records[record].device)
+        )
         let owner = OperationSlot(owner: .moveWrite, ownerIndex: Int32(move))
         if moves[move].toDisk {
             submitRecord(record, in: &cold, as: owner)
@@ -415,12 +419,7 @@ extension Lane {
         let record = configuration.hostRecordCount + move
         guard isGood else { return refuseMove(move, record) }
         refusedMoveCount[moves[move].toDisk ? 1 : 0] = 0
-        if Mutant.flushInFlightCoversAll.isOn {
-        } else if moves[move].toDisk {
-            diskIsUnflushed = true
-        } else {
-            flashIsUnflushed = true
-        }
+        if !moves[move].toDisk && !Mutant.flushInFlightCoversAll.isOn { flashIsUnflushed = true }
         records[record].state = .landed
         guard moves[move].toDisk else { return recordMove(move) }
         // Read back what the disk says it has: it may become the sole copy.
@@ -448,6 +447,7 @@ extension Lane {
             statistics.verifyFailures += 1
         }
         if !isGood { note("verify_failed", "demoted blocks could not be read back") }
-        recordMove(move)
+        if Mutant.copiesNamedUnflushed.isOn { return recordMove(move) }
+        awaitFlush(of: move)
     }
 }

@@ -76,23 +76,8 @@ extension Lane {
         return demotions.count >= Lane.queuedChunkMax || isSegmentUnderWay(keeps, .flash)
     }
 
-    /// Whether the copies that stay on their tier, queued or on their way, may fill a segment.
-    ///
-    /// Segments are emptied one after the other.  Were the chunks of many taken at once, in the
-    /// order of their addresses, the last free segments could be filled before any is empty.
-    private func isSegmentUnderWay(_ queued: [MoveCandidate], _ tier: DeviceRole) -> Bool {
-        guard queued.count < Lane.queuedChunkMax else { return true }
-        var rest = pool.segmentBlockCountMin(tier)
-        for move in 0..<moves.count where moves[move].itemCount > 0 {
-            let purpose = moveItems[firstItem(move)].purpose
-            guard purpose == (tier == .flash ? .keep : .relocate) else { continue }
-            rest -= Int(moves[move].itemCount)
-        }
-        return queued.have(blockCount: rest)
-    }
-
     /// Chunks of one purpose that wait for a move: 512 x 64 KiB, a long sequential run on disk.
-    private static var queuedChunkMax: Int { 512 }
+    static var queuedChunkMax: Int { 512 }
 
     func runReclaim() {
         guard !isReadOnly, !shutdown.isQuiet else { return }
@@ -138,12 +123,18 @@ extension Lane {
         tier == .disk ? hasRoom(for: .relocate) : hasRoom(for: .keep) || hasRoom(for: .demote)
     }
 
-    /// Whether the tier is short of segments, counting those that the next checkpoint frees.
+    /// Whether the tier is short of segments, counting those that the next checkpoint frees, and as
+    /// many as are full of what waits for a flush of its disk.
     private func isReclaimDue(_ tier: DeviceRole) -> Bool {
         var coming = 0
         for segment in emptiedSegments where pool.geometry(of: segment).role == tier { coming += 1 }
         for segment in checkpoint.forgetting where pool.geometry(of: segment).role == tier {
             coming += 1
+        }
+        if tier == .flash {
+            var blocks = 0
+            for flush in diskFlushes { blocks += flush.blockCount(of: .demote) }
+            coming += blocks / max(1, pool.segmentBlockCountMin(.flash))
         }
         let free = pool.freeSegmentCount(tier) + coming
         return free < (tier == .flash ? flashMarks.high : diskLow)

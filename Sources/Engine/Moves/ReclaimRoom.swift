@@ -23,6 +23,24 @@ extension Lane {
         return Int(pool.segments[victim].liveBlockCount) <= room - underWay
     }
 
+    /// Whether the copies that stay on their tier, queued or on their way, may fill a segment.
+    ///
+    /// Segments are emptied one after the other.  Were the chunks of many taken at once, in the
+    /// order of their addresses, the last free segments could be filled before any is empty.
+    func isSegmentUnderWay(_ queued: [MoveCandidate], _ tier: DeviceRole) -> Bool {
+        guard queued.count < Lane.queuedChunkMax else { return true }
+        var rest = pool.segmentBlockCountMin(tier)
+        for move in 0..<moves.count where moves[move].itemCount > 0 {
+            let purpose = moveItems[firstItem(move)].purpose
+            guard purpose == (tier == .flash ? .keep : .relocate) else { continue }
+            rest -= Int(moves[move].itemCount)
+        }
+        if tier == .disk {
+            for flush in diskFlushes { rest -= flush.blockCount(of: .relocate) }
+        }
+        return queued.have(blockCount: rest)
+    }
+
     /// Blocks of a segment that so many copies take at least, its header included.
     func copiesBlockCount(_ count: Int) -> Int {
         let most = configuration.recordDataBlockMax - 1

@@ -17,10 +17,15 @@ extension Lane {
         }
         refusedMoveCount[toDisk ? 1 : 0] += 1
         if refusedMoveCount[toDisk ? 1 : 0] % Lane.refusedMoveMax == 0 {
-            movesRestUntil[toDisk ? 1 : 0] = now.advanced(byNanoseconds: Lane.refusedMovePause)
+            restMoves(toDisk: toDisk)
         }
         if Mutant.refusedMoveRecorded.isOn { return recordMove(move) }
         endMove(move)
+    }
+
+    /// Writes no more copies to a tier for a while.
+    func restMoves(toDisk: Bool) {
+        movesRestUntil[toDisk ? 1 : 0] = now.advanced(byNanoseconds: Lane.refusedMovePause)
     }
 
     /// Records of copies refused one after the other before their tier rests, and for how long.

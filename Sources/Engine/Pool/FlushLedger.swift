@@ -9,9 +9,24 @@ internal import Units
 //      lane 1       flush |--- done                  although its flush says nothing of that
 //
 // So a flush is believed only when all that were in flight when it ended have settled well, of
-// whichever lane; and after one that failed none is ever believed again.
+// whichever lane.  After one of flash that failed none of flash is ever believed again.  On a disk,
+// where nothing is named before it is durable, only what was written before it failed is not: see
+// Moves/DiskFlush.
 
-/// The flushes of one tier that were submitted and have not settled.
+/// Flushes that are believed together: those of all flash devices, or of one disk.
+enum FlushDomain: Equatable {
+    case flash
+    case disk(DeviceIndex)
+
+    fileprivate var ledger: Int {
+        switch self {
+        case .flash: 0
+        case .disk(let device): 1 + Int(device.rawValue)
+        }
+    }
+}
+
+/// The flushes of a domain that were submitted and have not settled.
 struct FlushLedger {
     /// Tickets are numbered from 1.
     private(set) var lastTicket: UInt64 = 0
@@ -19,6 +34,8 @@ struct FlushLedger {
     private var unsettled: [UInt64] = []
     /// Lanes that wait for flushes of others.
     var waitingLaneCount = 0
+    /// Flushes that settled badly.
+    fileprivate(set) var failedCount = 0
 
     mutating func begin() -> UInt64 {
         lastTicket += 1
@@ -31,53 +48,56 @@ struct FlushLedger {
     func isSettled(through ticket: UInt64) -> Bool { (unsettled.first ?? .max) > ticket }
 }
 
-/// What a flush that ended well waits for: all flushes up to these tickets.
+/// What a flush that ended well waits for: all flushes of its domain up to a ticket.
 struct FlushBar {
-    var flash: UInt64
-    var disk: UInt64
+    fileprivate var ledger: Int
+    fileprivate var ticket: UInt64
     /// The pool knows that the lane waits.
-    var isNoted = false
+    fileprivate var isNoted = false
 }
 
 /// How a flush that had ended well turned out.
 enum FlushBelief { case waiting, believed, failed }
 
 extension Pool {
-    func beginFlush(_ role: DeviceRole) -> UInt64 {
-        flushes.withLock { $0[role == .flash ? 0 : 1].begin() }
+    /// The domain of a device's flushes.
+    func flushDomain(of device: DeviceIndex) -> FlushDomain {
+        devices[Int(device.rawValue)].role == .flash ? .flash : .disk(device)
+    }
+
+    func beginFlush(_ domain: FlushDomain) -> UInt64 {
+        flushes.withLock { $0[domain.ledger].begin() }
     }
 
     /// A flush has ended; true when other lanes wait to hear it.
-    func settleFlush(_ ticket: UInt64, _ role: DeviceRole, isGood: Bool) -> Bool {
+    func settleFlush(_ ticket: UInt64, _ domain: FlushDomain, isGood: Bool) -> Bool {
         flushes.withLock { ledgers in
-            let tier = role == .flash ? 0 : 1
-            ledgers[tier].settle(ticket)
-            if !isGood && !Mutant.failedFlushForgotten.isOn { noteFlushFailed(role) }
-            return ledgers[tier].waitingLaneCount > 0
+            ledgers[domain.ledger].settle(ticket)
+            if !isGood && !Mutant.failedFlushForgotten.isOn {
+                ledgers[domain.ledger].failedCount += 1
+                if domain == .flash { noteFlashFlushFailed() }
+            }
+            return ledgers[domain.ledger].waitingLaneCount > 0
         }
     }
 
-    /// What one must wait for whose flushes of these tiers have just ended well.
-    func flushBar(flash: Bool, disk: Bool) -> FlushBar {
+    /// What one must wait for whose flushes of a domain have just ended well.
+    func flushBar(_ domain: FlushDomain) -> FlushBar {
         flushes.withLock { ledgers in
-            FlushBar(
-                flash: flash ? ledgers[0].lastTicket : 0,
-                disk: disk ? ledgers[1].lastTicket : 0
-            )
+            FlushBar(ledger: domain.ledger, ticket: ledgers[domain.ledger].lastTicket)
         }
     }
 
     /// Whether all that a bar names have settled.  While they have not, the lane counts as waiting:
-    /// whoever settles one of them has it woken.
+    /// whoever settles one of them has it woken.  A flush of a disk is believed even so: what it
+    /// says, `failedFlushCount` limits.
     func belief(_ bar: inout FlushBar) -> FlushBelief {
         flushes.withLock { ledgers in
-            let hasFailed =
-                bar.flash > 0 && hasFlushFailed(.flash) || bar.disk > 0 && hasFlushFailed(.disk)
-            let isSettled =
-                ledgers[0].isSettled(through: bar.flash) && ledgers[1].isSettled(through: bar.disk)
+            let hasFailed = bar.ledger == FlushDomain.flash.ledger && hasFlashFlushFailed
+            let isSettled = ledgers[bar.ledger].isSettled(through: bar.ticket)
             let isOver = hasFailed || isSettled || Mutant.flushBelievedAlone.isOn
             if isOver == bar.isNoted {
-                for tier in 0..<2 { ledgers[tier].waitingLaneCount += isOver ? -1 : 1 }
+                ledgers[bar.ledger].waitingLaneCount += isOver ? -1 : 1
                 bar.isNoted = !isOver
             }
             if hasFailed { return .failed }
@@ -85,19 +105,14 @@ extension Pool {
         }
     }
 
-    /// No flush of the tier is believed any more.
-    func noteFlushFailed(_ role: DeviceRole) {
-        switch role {
-        case .flash: flashFlushFailed.store(true, ordering: .releasing)
-        case .disk: diskFlushFailed.store(true, ordering: .releasing)
-        }
+    /// Flushes of a domain that have failed since the pool was opened.
+    func failedFlushCount(_ domain: FlushDomain) -> Int {
+        flushes.withLock { $0[domain.ledger].failedCount }
     }
 
-    /// Whether no flush of the tier can be believed any more.
-    func hasFlushFailed(_ role: DeviceRole) -> Bool {
-        switch role {
-        case .flash: flashFlushFailed.load(ordering: .acquiring)
-        case .disk: diskFlushFailed.load(ordering: .acquiring)
-        }
-    }
+    /// No flush of flash is believed any more.
+    func noteFlashFlushFailed() { flashFlushFailed.store(true, ordering: .releasing) }
+
+    /// Whether no flush of flash can be believed any more.
+    var hasFlashFlushFailed: Bool { flashFlushFailed.load(ordering: .acquiring) }
 }

@@ -32,9 +32,8 @@ package final class Pool: Sendable {
     /// The device that refused a write last; -1 for none.
     private let refusingDevice = Atomic<Int>(-1)
     let flashFlushFailed = Atomic<Bool>(false)
-    let diskFlushFailed = Atomic<Bool>(false)
-    /// Of flash and of disk.  The lock is taken a few times for each flush of a device.
-    let flushes = Guarded<[2 of FlushLedger]>(.init(repeating: FlushLedger()))
+    /// Of flash, and of each device.  The lock is taken a few times for each flush of a device.
+    let flushes: Guarded<[FlushLedger]>
     package let flashSegmentCount: Int
     package let diskSegmentCount: Int
     /// Blocks that volumes may own in all.
@@ -71,6 +70,7 @@ package final class Pool: Sendable {
         firstSlots = slots
         segments = Slab(count: max(total, 1), repeating: SegmentState())
         allocation = Guarded(Allocation())
+        flushes = Guarded(Array(repeating: FlushLedger(), count: 1 + devices.count))
         let flash = devices.filter { $0.role == .flash }
         let disk = devices.filter { $0.role == .disk }
         flashSegmentCount = flash.reduce(0) { $0 + $1.segmentCount }

@@ -37,7 +37,7 @@ final class DeviceFaults {
     /// Lost by a flush that failed: what is there now is older than what the engine knows of, until
     /// it starts anew and knows no better.
     private var lost: Set<Int> = []
-    /// Flushes that failed since the engine was started.
+    /// Flushes of a flash device that failed since the engine was started.
     private(set) var failedFlushCount = 0
     /// Writes that were refused, lost or misdirected since then.
     private(set) var failedWriteCount = 0
@@ -70,6 +70,8 @@ final class DeviceFaults {
         )
     }
 
+    var isOfFlash: Bool { geometry.role == .flash }
+
     // MARK: What lasts
 
     /// Whether the block may be other than what the engine believes is there.
@@ -82,7 +84,8 @@ final class DeviceFaults {
 
     func markLatent(_ block: Int) { mark(block, in: &latent) }
     func markWrong(_ block: Int) { mark(block, in: &wrong) }
-    func markLost(_ block: Int) {
+    func noteLost(_ block: Int) {
+        guard isOfFlash else { return }
         hasLost = true
         mark(block, in: &lost)
     }
@@ -150,7 +153,9 @@ final class DeviceFaults {
         if lies, let site { journal.fired(.lyingFlush, site) }
     }
 
-    func noteFailedFlush() { failedFlushCount += 1 }
+    func noteFailedFlush() {
+        if isOfFlash { failedFlushCount += 1 }
+    }
     func noteFailedWrite() { failedWriteCount += 1 }
 
     // MARK: What happens

@@ -155,7 +155,9 @@ final class FaultAtlas {
             let wereRefused = faults.contains { $0.failedWriteCount > 0 }
             fences[lane] =
                 hasCatalogueFailed
-                || faults.contains { $0.failedFlushCount > 0 || $0.wasAway(since: 0) }
+                || faults.contains {
+                    $0.isOfFlash && ($0.failedFlushCount > 0 || $0.wasAway(since: 0))
+                }
                 || wereRefused && lanes[lane].hasAbandonedLog
                     && freeFlashSegmentCount <= lanes.count
         }

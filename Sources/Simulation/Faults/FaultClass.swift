@@ -45,7 +45,9 @@ package enum FaultSite: Int, Sendable, CaseIterable {
     /// The write that opens a segment, of whichever stream.
     case segmentHeaderWrite
     case matureWrite, coldWrite
-    case recordFlush, flashCheckpointFlush, diskCheckpointFlush
+    case recordFlush, checkpointFlush
+    /// Of a disk, behind what moves have written there.
+    case moveFlush
     /// What a device is told of a checkpoint.
     case witnessWrite
     /// What is told to flash besides the catalogue.
@@ -66,7 +68,7 @@ package enum FaultSite: Int, Sendable, CaseIterable {
 
     package var isFlush: Bool {
         switch self {
-        case .recordFlush, .flashCheckpointFlush, .diskCheckpointFlush: true
+        case .recordFlush, .checkpointFlush, .moveFlush: true
         default: false
         }
     }

@@ -62,7 +62,8 @@ extension SimulatedDevice {
         return true
     }
 
-    /// A flush fails: of what it was to make durable, all, some or nothing is gone.
+    /// A flush fails: of what it was to make durable, all, some or nothing is gone.  What is gone
+    /// of a disk the engine has not named yet: it is no excuse for an error.
     func loseVolatile(_ faults: DeviceFaults) {
         let share = faults.random.pick([0, 500, 1000, 1000])
         var kept: [VolatileWrite] = []
@@ -79,7 +80,7 @@ extension SimulatedDevice {
         for write in gone {
             for position in write.cells.indices {
                 let block = write.firstBlock + position
-                faults.markLost(block)
+                faults.noteLost(block)
                 newest[block] = 0
             }
             cells.release(write.cells)

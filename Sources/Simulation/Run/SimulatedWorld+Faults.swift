@@ -52,7 +52,8 @@ extension SimulatedWorld {
         case .scanRead: return onFlash ? .flashScan : .diskScan
         case .scrubRead: return onFlash ? .flashScrub : .diskScrub
         case .recordFlush: return .recordFlush
-        case .checkpointFlush: return onFlash ? .flashCheckpointFlush : .diskCheckpointFlush
+        case .checkpointFlush: return .checkpointFlush
+        case .moveFlush: return .moveFlush
         case .witness: return .witnessWrite
         case .mirror: return .mirrorWrite
         case .discard: return nil
@@ -79,7 +80,7 @@ extension SimulatedWorld {
             freeFlashSegmentCount: pool?.freeSegmentCount(.flash) ?? 0,
             hasCatalogueFailed: catalogue.failureCount > 0
         )
-        if atlas.faults.contains(where: \.isNewlyMarked) {
+        if atlas.faults.contains(where: \.isNewlyMarked) || hasNamedDamaged(atlas) {
             for device in atlas.faults { device.isNewlyMarked = false }
             watchAllDamaged()
         }
@@ -88,6 +89,17 @@ extension SimulatedWorld {
             guard self.volumes[one.volume].life == .live else { return .absent }
             return self.look(one.volume, one.block)
         }
+    }
+
+    /// Whether a copy on disk may have been damaged before the map named it: by a write that went
+    /// astray, while the copy waited for a flush.
+    private func hasNamedDamaged(_ atlas: FaultAtlas) -> Bool {
+        let count = lanes.reduce(0) {
+            $0 + $1.statistics.blocksDemoted + $1.statistics.blocksRelocated
+        }
+        guard count != namedOnDiskCount else { return false }
+        namedOnDiskCount = count
+        return atlas.faults.contains { !$0.isOfFlash && !$0.isClean }
     }
 
     /// Finds all blocks of which a copy is damaged.

@@ -68,6 +68,9 @@ package final class SimulatedWorld {
     /// The workload issues requests.
     var isLoaded = false
 
+    /// Blocks that all lanes had named on disk when the atlas last looked.
+    var namedOnDiskCount: UInt64 = 0
+
     /// Places on devices that were damaged behind the engine's back, and blocks that may be lost.
     var rot = Rot()
 
