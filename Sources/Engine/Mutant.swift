@@ -76,6 +76,8 @@ package enum Mutant: String, CaseIterable, Sendable {
     case scrubForgetsProgress
     case scrubLeavesBadCopy
     case recountMissesChanges
+    case silenceSuffered
+    case lentBufferReused
     case mirrorUnflushed
     case mirrorBeginsEarly
     case mirrorOverTold

@@ -35,6 +35,9 @@ struct LaneSums {
             JSONField("healedWriteCount", sum(\.writesHealed)),
             JSONField("recordsAppendedAgainCount", sum(\.recordsAppendedAgain)),
             JSONField("continuedSegmentCount", sum(\.segmentsContinued)),
+            // Times that a lane found that a device hangs, and reads that waited for it no more.
+            JSONField("hangCount", sum(\.devicesHung)),
+            JSONField("abandonedReadCount", sum(\.readsBegunAnew)),
             JSONField("refusedMoveCount", sum(\.movesRefused)),
             JSONField("diskFlushCount", sum(\.diskFlushes)),
             // Copies on a disk that were left unused, as a flush of it failed.

@@ -29,7 +29,8 @@ extension Lane {
             "stalled writes \(describe(stalledWrites))", "stalled reads \(describe(stalledReads))",
             "conflicted \(describe(conflicted))", "for a flush \(describe(flushWaiters))",
             "unlogged \(unlogged)", "steps \(waitingSteps.count)",
-            "operations \(operations.inFlightCount) of \(operations.capacity)",
+            "operations \(operations.inFlightCount) of \(operations.capacity), silent devices "
+                + String(operations.silentDevices, radix: 2),
         ]
         return lists.joined(separator: ", ")
     }
@@ -49,7 +50,11 @@ extension Lane {
         var phases: [String] = []
         for move in 0..<moves.count where moves[move].phase != .free {
             let target = moves[move].toDisk ? "disk" : "flash"
-            phases.append("\(moves[move].phase) \(moves[move].itemCount) to \(target)")
+            let purpose = moveItems[firstItem(move)].purpose
+            phases.append(
+                "\(moves[move].phase) \(moves[move].itemCount) to \(target) (\(purpose), "
+                    + "\(moves[move].operationCount) reads, for \(describe(moves[move].waiters)))"
+            )
         }
         let queued =
             "queued \(promotions.count) promotions \(keeps.count) keeps \(demotions.count) "

@@ -104,6 +104,10 @@ package final class Lane: @unchecked Sendable {
     var unfinishedCount = 0
     var buffers: BufferPool
     var operations: OperationTable
+    /// When devices that hang were last looked for; buffers that they may still fill, and of each
+    /// how many operations.
+    var silenceCheckedAt = Instant(nanoseconds: 0)
+    var lentBuffers: [Int32: Int] = [:]
     var finished: FinishedQueue
     var stalledWrites = RequestList()
     var stalledReads = RequestList()
@@ -234,7 +238,10 @@ package final class Lane: @unchecked Sendable {
         nextSequence = SequenceNumber(incarnation: pool.incarnation, count: 1)
         requests = Slab(count: configuration.requestCount, repeating: RequestSlot())
         buffers = BufferPool(configuration.buffers, isPopulated: configuration.isPopulated)
-        operations = OperationTable(capacity: configuration.operationCount)
+        operations = OperationTable(
+            capacity: configuration.operationCount,
+            deviceCount: pool.devices.count
+        )
         operations.reserve = 2 + (Witness.pairCount + 2) * pool.devices.count
         finished = FinishedQueue(capacity: configuration.requestCount)
         mergeArena = Arena(
@@ -273,6 +280,7 @@ package final class Lane: @unchecked Sendable {
         policy = HeatPolicy()
         ghosts = GhostList(capacity: configuration.ghostCount)
         for request in 0..<configuration.requestCount {
+            requests[request].mergeMemory = Int32(request)
             requests[request].next =
                 request + 1 < configuration.requestCount ? Int32(request + 1) : -1
         }
@@ -297,7 +305,9 @@ package final class Lane: @unchecked Sendable {
     /// One turn: works off what has come in and fills the outboxes.  `now` never goes back.
     package func turn(now: Instant) {
         self.now = max(self.now, now)
+        operations.noteTime(self.now)
         hasProgressed = false
+        watchDevices()
         believeFlush()
         landRecords()
         takeWaitingSteps()
@@ -339,6 +349,10 @@ package final class Lane: @unchecked Sendable {
     /// Ends one operation.  Its effects show at the next turn, save that a read may finish at once.
     package func complete(_ completion: Completion) {
         let slot = operations.end(completion.token)
+        let device = slot.location.device
+        if operations.silentDevices != 0, operations.noteAnswer(of: device) {
+            noteAnswer(of: device)
+        }
         let isGood = completion.result == .done
         let owner = Int(slot.ownerIndex)
         switch slot.owner {
@@ -355,6 +369,7 @@ package final class Lane: @unchecked Sendable {
         case .witness: completeWitness(owner, isGood: isGood)
         case .mirror: completeMirrorWrite(slot, isGood: isGood)
         case .discard: break
+        case .orphan: completeOrphan(slot)
         }
     }
 

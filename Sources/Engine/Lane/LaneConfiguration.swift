@@ -40,6 +40,10 @@ package struct LaneConfiguration: Sendable {
     package var mirrorSliceBlockCount = 256
     /// Chunks demoted lately that the ghost list remembers: 1 GiB of them.
     package var ghostCount = 1 << 14
+    /// A device that has answered nothing for so long hangs: longer than the seven seconds that a
+    /// disk may take over a bad sector, twice, and shorter than the thirty after which hosts lose
+    /// patience.
+    package var silenceMax: UInt64 = 15_000_000_000
     package var scrub = ScrubPace()
     /// Nanoseconds of one tick of heat.
     package var heatTick: UInt64 = 1_000_000_000

@@ -61,6 +61,11 @@ package struct LaneStatistics: Sendable {
     package var segmentsContinued: UInt64 = 0
     /// Records of copies that a device refused; their sources stayed.
     package var movesRefused: UInt64 = 0
+    /// Times that a device was found to hang, and reads that no longer waited for it.
+    package var devicesHung: UInt64 = 0
+    package var readsBegunAnew: UInt64 = 0
+    /// Looks at reads that waited on, as there was no other buffer.
+    package var readsWithoutBuffer: UInt64 = 0
     /// Flushes of disks behind moves.
     package var diskFlushes: UInt64 = 0
     /// Records of copies that a disk had taken, and may have lost as a flush failed.

@@ -34,6 +34,8 @@ struct OperationSlot: BitwiseCopyable {
         /// A piece of a record of the mirror.
         case mirror
         case discard
+        /// A read that its request waits for no more; `owner` is the buffer.
+        case orphan
     }
     var owner = Owner.free
     var ownerIndex: Int32 = -1
@@ -69,9 +71,22 @@ struct OperationTable {
     private var firstFree: Int32 = 0
     let capacity: Int
     private(set) var inFlightCount = 0
+    private let watches: Slab<DeviceWatch>
+    /// A bit for each device that has answered nothing for long: see Lane/Silence.
+    private(set) var silentDevices: UInt64 = 0
 
-    init(capacity: Int) {
+    /// What a device owes.
+    private struct DeviceWatch: BitwiseCopyable {
+        var inFlightCount = 0
+        /// When it answered last, or was asked for something while it owed nothing.
+        var quietSince = Instant(nanoseconds: 0)
+        /// It did so since the last turn.
+        var hasStirred = false
+    }
+
+    init(capacity: Int, deviceCount: Int) {
         self.capacity = capacity
+        watches = Slab(count: deviceCount, repeating: DeviceWatch())
         slots = Slab(count: capacity, repeating: OperationSlot())
         for index in 0..<capacity {
             slots[index].nextFree = index + 1 < capacity ? Int32(index + 1) : -1
@@ -90,6 +105,7 @@ struct OperationTable {
     func deallocate() {
         slots.deallocate()
         outbox.deallocate()
+        watches.deallocate()
     }
 
     var freeCount: Int { capacity - inFlightCount }
@@ -115,6 +131,9 @@ struct OperationTable {
         slots[index].generation = generation
         slots[index].location = Location(device: location.device, block: location.block)
         inFlightCount += 1
+        let device = Int(location.device.rawValue)
+        if watches[device].inFlightCount == 0 { watches[device].hasStirred = true }
+        watches[device].inFlightCount += 1
         let place = (outboxFirst + outboxCount) % capacity
         outboxCount += 1
         outbox[place] = Operation(
@@ -140,7 +159,7 @@ struct OperationTable {
         let slot = slots[Int(token & 0xFFFF_FFFF)]
         let purpose: OperationPurpose
         switch slot.owner {
-        case .request: purpose = .hostRead
+        case .request, .orphan: purpose = .hostRead
         case .merge: purpose = .mergeRead
         case .record: purpose = .hostRecord
         case .moveRead, .ask: purpose = .moveRead
@@ -170,6 +189,68 @@ struct OperationTable {
         slots[index].nextFree = firstFree
         firstFree = Int32(index)
         inFlightCount -= 1
+        let device = Int(slot.location.device.rawValue)
+        watches[device].inFlightCount -= 1
+        watches[device].hasStirred = true
         return slot
+    }
+
+    // MARK: Devices that hang
+
+    func isSilent(_ device: DeviceIndex) -> Bool {
+        silentDevices >> UInt64(device.rawValue) & 1 == 1
+    }
+
+    /// To be called when a turn begins.
+    func noteTime(_ now: Instant) {
+        for device in 0..<watches.count where watches[device].hasStirred {
+            watches[device].hasStirred = false
+            watches[device].quietSince = now
+        }
+    }
+
+    /// Finds devices that have owed an answer for so many nanoseconds; those that did not before.
+    mutating func noteSilent(for nanoseconds: UInt64, now: Instant) -> [DeviceIndex] {
+        var found: [DeviceIndex] = []
+        for device in 0..<watches.count
+        where watches[device].inFlightCount > 0
+            && watches[device].quietSince.advanced(byNanoseconds: nanoseconds) <= now
+        {
+            let index = DeviceIndex(UInt8(device))
+            if !isSilent(index) { found.append(index) }
+            silentDevices |= 1 << UInt64(device)
+        }
+        return found
+    }
+
+    /// The device answers; false when it did so before.
+    mutating func noteAnswer(of device: DeviceIndex) -> Bool {
+        guard isSilent(device) else { return false }
+        silentDevices &= ~(1 << UInt64(device.rawValue))
+        return true
+    }
+
+    /// The operations that devices owe which hang.
+    var askedOfSilent: [OperationSlot] {
+        (0..<capacity).map { slots[$0] }.filter {
+            $0.owner != .free && isSilent($0.location.device)
+        }
+    }
+
+    /// Gives the operations in flight of one owner to another; how many.
+    func handOver(
+        _ owner: OperationSlot.Owner,
+        _ ownerIndex: Int,
+        to heir: OperationSlot.Owner,
+        _ heirIndex: Int
+    ) -> Int {
+        var count = 0
+        for index in 0..<capacity
+        where slots[index].owner == owner && slots[index].ownerIndex == Int32(ownerIndex) {
+            slots[index].owner = heir
+            slots[index].ownerIndex = Int32(heirIndex)
+            count += 1
+        }
+        return count
     }
 }

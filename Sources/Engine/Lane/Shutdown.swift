@@ -48,8 +48,9 @@ extension Lane {
             shutdown.checkpointsBefore = statistics.checkpoints
             hasProgressed = true
         case .checkpointing:
+            // What a device owes goes to memory that ends with the lane.
             guard checkpoint.phase == .idle, statistics.checkpoints > shutdown.checkpointsBefore,
-                catalogueAwaited.isEmpty
+                catalogueAwaited.isEmpty, operations.inFlightCount == 0
             else { return }
             shutdown.stage = .ended
             finish(shutdown.request, .done)
@@ -107,6 +108,7 @@ extension Lane {
             soonest = soonest.map { min($0, deadline) } ?? deadline
         }
         consider(markDeadline)
+        consider(silenceDeadline)
         if !isReadOnly { considerRests(consider) }
         consider(checkpointDeadline)
         consider(scrubDeadline)

@@ -6,7 +6,10 @@ extension Lane {
     /// Whether a record of copies finds a segment now, as far as one lane can tell.
     func hasRoom(for purpose: MoveCandidate.Purpose) -> Bool {
         let toDisk = purpose == .demote || purpose == .relocate
-        guard movesRestUntil[toDisk ? 1 : 0] <= now else { return false }
+        guard movesRestUntil[toDisk ? 1 : 0] <= now, answers(toDisk ? .disk : .flash) else {
+            return false
+        }
+        if purpose == .promote && operations.silentDevices != 0 { return false }
         let stream = toDisk ? cold : mature
         let free = pool.freeSegmentCount(stream.role)
         let left = segmentsLeft(by: purpose)

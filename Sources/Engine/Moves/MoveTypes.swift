@@ -70,6 +70,8 @@ struct MoveSlot: BitwiseCopyable {
     enum Phase: UInt8, BitwiseCopyable { case free, reading, ready, writing, verifying }
     var phase = Phase.free
     var toDisk = false
+    /// It reads from a disk or writes to one.
+    var needsDisk = false
     var itemCount: Int32 = 0
     var operationCount: Int32 = 0
     /// Flushes of the device that had failed when the record was submitted.

@@ -26,14 +26,9 @@ extension Lane {
         for move in 0..<moves.count where moves[move].phase == .ready { writeMove(move) }
         recordPoison()
         startPromotions()
-        startMoves(from: &keeps, toDisk: false, leavingSlots: 1, isUrgent: isMoveDue(keeps))
-        startMoves(
-            from: &relocations,
-            toDisk: true,
-            leavingSlots: 0,
-            isUrgent: isMoveDue(relocations)
-        )
-        startMoves(from: &demotions, toDisk: true, leavingSlots: 0, isUrgent: isMoveDue(demotions))
+        startMoves(from: &keeps, toDisk: false, isUrgent: isMoveDue(keeps))
+        startMoves(from: &relocations, toDisk: true, isUrgent: isMoveDue(relocations))
+        startMoves(from: &demotions, toDisk: true, isUrgent: isMoveDue(demotions))
     }
 
     func startPromotions() {
@@ -57,7 +52,7 @@ extension Lane {
     private func startMoves(
         from candidates: inout [MoveCandidate],
         toDisk: Bool,
-        leavingSlots: Int,
+        leavingSlots: Int = 0,
         isUrgent: Bool
     ) {
         guard isUrgent else { return }
@@ -75,13 +70,16 @@ extension Lane {
                 free += 1
                 slot = move
             }
-            guard free > leavingSlots, slot >= 0,
+            // A disk that hangs keeps those that need it, and reclaim on flash goes on.
+            let needsDisk = purpose != .keep
+            guard free > leavingSlots, slot >= 0, mayHoldMore(needsDisk: needsDisk),
                 operations.freeCount > configuration.recordDataBlockMax + 64
             else { return }
             candidates.sort { $0.precedes($1) }
             var taken = 0
             moves[slot] = MoveSlot()
             moves[slot].toDisk = toDisk
+            moves[slot].needsDisk = needsDisk
             var table = 0
             while taken < candidates.count,
                 gather(candidates[taken], into: slot, tableByteCount: &table)
@@ -92,6 +90,16 @@ extension Lane {
             candidates.removeFirst(taken)
             beginMove(slot)
         }
+    }
+
+    /// Whether one slot at least is left to the other kind of moves.
+    private func mayHoldMore(needsDisk: Bool) -> Bool {
+        var count = 0
+        for move in 0..<moves.count
+        where moves[move].phase != .free && moves[move].needsDisk == needsDisk {
+            count += 1
+        }
+        return count < max(1, moves.count - 1)
     }
 
     func firstItem(_ move: Int) -> Int { move * configuration.recordDataBlockMax }

@@ -9,7 +9,9 @@ internal import Units
 extension Lane {
     /// The promotion that a read of these blocks is to wait for; nil when it reads by itself.
     func promotionFor(_ request: Int, _ slot: Int, from start: UInt64, to stop: UInt64) -> Int? {
-        guard !requests[request].hasPromoted, !isReadOnly, !shutdown.isBegun else { return nil }
+        guard !requests[request].hasPromoted, !isReadOnly, !shutdown.isBegun,
+            operations.silentDevices == 0
+        else { return nil }
         let volume = leaves.entries[slot].volume
         let base = leaves.entries[slot].index * UInt64(Geometry.blocksPerLeaf)
         let firstChunk = Int(start - base) / Geometry.blocksPerChunk

@@ -133,7 +133,9 @@ extension Lane {
         }
         if tier == .flash {
             var blocks = 0
-            for flush in diskFlushes { blocks += flush.blockCount(of: .demote) }
+            for flush in diskFlushes where !hangs(flush.device) {
+                blocks += flush.blockCount(of: .demote)
+            }
             coming += blocks / max(1, pool.segmentBlockCountMin(.flash))
         }
         let free = pool.freeSegmentCount(tier) + coming

@@ -9,8 +9,10 @@ extension Lane {
     /// Where the old contents of the block at the start, or the end, of a part go.  Each request
     /// has its own two, so that none ever waits for another's.
     func mergeBlock(_ request: Int, _ index: Int) -> BufferRegion {
-        mergeArena.region.block(2 * request + index)
+        mergeArena.region.block(firstMergeBlock(request) + index)
     }
+
+    func firstMergeBlock(_ request: Int) -> Int { 2 * Int(requests[request].mergeMemory) }
 
     /// Whether the request covers a block in part, at either end.
     func needsMerge(_ request: Int) -> Bool {
@@ -53,14 +55,19 @@ extension Lane {
             fail(request, .mediaError, at: block * 4096)
             return requests[request].operationCount > 0
         case .stored:
-            let location = source(of: state, at: block, for: request)
+            var location = source(of: state, at: block, for: request)
             if let source = bufferedBlock(at: location)
                 ?? movedBlock(at: location, part.volume, block, state.sequence)
             {
                 target.copy(from: source)
                 return true
             }
-            mergeChecks[2 * request + index] = BlockCheck(
+            location = answering(location, of: state, at: block, for: request)
+            guard location.isPlace else {
+                fail(request, .mediaError, at: block * 4096)
+                return requests[request].operationCount > 0
+            }
+            mergeChecks[firstMergeBlock(request) + index] = BlockCheck(
                 start: Checksum.blockStart(
                     seed: volumes[part.volume].seed,
                     address: block,
@@ -90,7 +97,7 @@ extension Lane {
     }
 
     func hasRightBytes(mergeOf request: Int, _ index: Int) -> Bool {
-        let check = mergeChecks[2 * request + index]
+        let check = mergeChecks[firstMergeBlock(request) + index]
         return mergeBlock(request, index).checksum(from: check.start) == check.checksum
     }
 

@@ -104,7 +104,7 @@ extension Lane {
                     continue
                 }
                 requests[request].isHole = false
-                let location = source(of: state, at: block, for: request)
+                var location = source(of: state, at: block, for: request)
                 guard location.isPlace else { return failRead(request, at: block) }
                 if let source = bufferedBlock(at: location)
                     ?? movedBlock(at: location, volume, block, state.sequence)
@@ -112,6 +112,11 @@ extension Lane {
                     buffers.block(buffer, target).copy(from: source)
                     countBuffered(request, from: location)
                     continue
+                }
+                location = answering(location, of: state, at: block, for: request)
+                guard location.isPlace else {
+                    flushRun(&run, of: request)
+                    return failRead(request, at: block)
                 }
                 let check = BlockCheck(
                     start: Checksum.blockStart(

@@ -14,6 +14,10 @@ extension Lane {
     /// Ends a read of a device, or goes on with it in pieces.
     func completePiece(_ slot: OperationSlot, _ result: OperationResult) {
         let isGood = result == .done
+        // Of a write that has ended, the old contents are of no use.
+        if slot.owner == .merge && requests[Int(slot.ownerIndex)].phase != .active {
+            return deliverLate(slot)
+        }
         let isSound = isGood && hasRightBytes(slot)
         if !isSound, result != .deviceLost, slot.blockCount > 1 || !slot.isRepeated,
             !Mutant.readNotRepeated.isOn
@@ -25,6 +29,12 @@ extension Lane {
             deliver(slot, result, isSound: isSound)
         }
         if slot.segment >= 0 { endReading(Int(slot.segment)) }
+    }
+
+    private func deliverLate(_ slot: OperationSlot) {
+        requests[Int(slot.ownerIndex)].operationCount -= 1
+        endLent(Int(slot.ownerIndex))
+        endReading(Int(slot.segment))
     }
 
     private func firstPiece(of slot: OperationSlot) -> OperationSlot {
@@ -68,7 +78,7 @@ extension Lane {
         switch slot.owner {
         case .request: return buffers.region(requests[owner].buffer)
         case .merge:
-            let start = 2 * owner * Geometry.blockByteCount
+            let start = firstMergeBlock(owner) * Geometry.blockByteCount
             return mergeArena.region[start..<(start + 2 * Geometry.blockByteCount)]
         case .moveRead:
             let buffer = recordBuffer(configuration.hostRecordCount + owner)

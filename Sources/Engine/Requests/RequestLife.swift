@@ -32,13 +32,17 @@ extension Lane {
         byteCount: UInt64,
         context: UInt64
     ) -> Int {
-        invariant(firstFreeRequest >= 0, "a request is begun only when one is admitted")
-        let request = Int(firstFreeRequest)
-        firstFreeRequest = requests[request].next
-        requestsInUse += 1
+        guard let request = takeFree() else {
+            invariantFailed(
+                "a request is begun only when one is admitted",
+                file: #fileID,
+                line: #line
+            )
+        }
         unfinishedCount += 1
         let generation = requests[request].generation &+ 1
         var slot = RequestSlot()
+        slot.mergeMemory = requests[request].mergeMemory
         slot.phase = .active
         slot.kind = kind
         slot.generation = generation
@@ -178,8 +182,25 @@ extension Lane {
     package func release(_ token: RequestToken) {
         let request = request(of: token)
         if requests[request].buffer >= 0 { buffers.give(requests[request].buffer) }
-        requests[request].phase = .free
         requests[request].buffer = -1
+        if requests[request].operationCount > 0 {
+            requests[request].phase = .lent
+        } else {
+            free(request)
+        }
+    }
+
+    /// Takes a free request; nil when there is none.
+    func takeFree() -> Int? {
+        guard firstFreeRequest >= 0 else { return nil }
+        let request = Int(firstFreeRequest)
+        firstFreeRequest = requests[request].next
+        requestsInUse += 1
+        return request
+    }
+
+    func free(_ request: Int) {
+        requests[request].phase = .free
         requests[request].next = firstFreeRequest
         firstFreeRequest = Int32(request)
         requestsInUse -= 1

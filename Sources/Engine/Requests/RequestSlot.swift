@@ -10,6 +10,8 @@ struct RequestSlot: BitwiseCopyable {
         case logged
         /// Handed to its caller.
         case finished
+        /// Given back by its caller, while a device may still fill its memory.
+        case lent
     }
     var phase = Phase.free
     var kind = RequestKind.read
@@ -35,6 +37,8 @@ struct RequestSlot: BitwiseCopyable {
     var repeatCount: UInt8 = 0
     /// How often it turned back to flash, as the disk did not give what flash had refused.
     var returnCount: UInt8 = 0
+    /// Whose part of the merge arena it has: its own, or one that it was given instead.
+    var mergeMemory: Int32 = 0
     /// A part of a block is being replaced: the old block was asked for, or is there.
     var mergePhase = MergePhase.none
     var generation: UInt32 = 0

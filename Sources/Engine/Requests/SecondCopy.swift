@@ -20,6 +20,23 @@ extension Lane {
             ? state.disk : state.flash
     }
 
+    /// Where a request reads a block that is not in memory: nowhere, when only a device has it that
+    /// hangs.
+    func answering(
+        _ location: Location,
+        of state: BlockState,
+        at address: UInt64,
+        for request: Int
+    ) -> Location {
+        guard hangs(location.device) else { return location }
+        let isOnFlash = location == state.flash
+        let other = isOnFlash ? state.disk : state.flash
+        guard other.isPlace, !hangs(other.device),
+            isOnFlash || !requests[request].isRefused(address)
+        else { return .nowhere }
+        return other
+    }
+
     /// What a request does about a block that cannot be read where it was looked for: true when it
     /// is to read again, as the block is, or may be, elsewhere.
     func findsElsewhere(
@@ -46,7 +63,9 @@ extension Lane {
         }
         if state.disk == location {
             // The disk was read before the block was promoted, or as flash had refused it.
-            guard requests[request].isRefused(address) else { return state.flash.isPlace }
+            guard requests[request].isRefused(address) else {
+                return state.flash.isPlace && !hangs(state.flash.device)
+            }
             guard requests[request].returnCount < Lane.returnMax else { return false }
             requests[request].forgetRefused()
             requests[request].returnCount += 1

@@ -52,6 +52,8 @@ final class DeviceFaults {
     /// The device is away, or hangs, until then, in nanoseconds of the process.
     private var awayUntil: UInt64 = 0
     private var hangsUntil: UInt64 = 0
+    /// Until when it last answered nothing for so long that nobody need wait for it.
+    private var silentUntil: UInt64 = 0
 
     init(
         rates: FaultRates,
@@ -117,6 +119,7 @@ final class DeviceFaults {
         failedWriteCount = 0
         awayUntil = 0
         hangsUntil = 0
+        silentUntil = 0
         refused = [:]
     }
 
@@ -130,17 +133,22 @@ final class DeviceFaults {
     }
 
     func leave(until end: UInt64) { awayUntil = end }
-    func hang(until end: UInt64) { hangsUntil = end }
+    func hang(from now: UInt64, until end: UInt64) {
+        hangsUntil = max(hangsUntil, end)
+        if end - now >= LaneConfiguration().silenceMax { silentUntil = max(silentUntil, end) }
+    }
 
-    /// The device is there again.
+    /// The device is there again.  One that hangs answers when it does: what it owes is on its way.
     func comeBack(now: UInt64) {
         awayUntil = min(awayUntil, now)
-        hangsUntil = min(hangsUntil, now)
         refused = [:]
     }
 
     /// Whether it was away at any moment from `since` on.
     func wasAway(since: UInt64) -> Bool { awayUntil > 0 && awayUntil >= since }
+
+    /// Whether it hung at any moment from `since` on, for longer than anybody waits.
+    func wasSilent(since: UInt64) -> Bool { silentUntil > 0 && silentUntil >= since }
 
     /// Nanoseconds from now on in which nothing is answered.
     func silence(now: UInt64, _ site: FaultSite?) -> UInt64 {

@@ -56,13 +56,23 @@ final class FaultAtlas {
 
     /// Whether an error may be the doing of a device that was away at some moment from `since` on.
     /// Where a block was then nobody knows any more: it may have been moved since.
-    func wereAway(since: UInt64) -> Bool { faults.contains { $0.wasAway(since: since) } }
+    func wereAway(since: UInt64) -> Bool {
+        faults.contains { $0.wasAway(since: since) || $0.wasSilent(since: since) }
+    }
+
+    /// Whether a device hangs for so long that the engine notices.
+    func isAnySilent(now: UInt64) -> Bool { faults.contains { $0.wasSilent(since: now) } }
+
+    func isFlashSilent(since: UInt64) -> Bool {
+        faults.contains { $0.isOfFlash && $0.wasSilent(since: since) }
+    }
 
     /// Whether no copy of a block is good and on a device that was there all the time since.
     func wasAway(_ state: BlockState, since: UInt64) -> Bool {
         [state.flash, state.disk].allSatisfy {
             !$0.isPlace || isDamaged($0)
                 || faults[Int($0.device.rawValue)].wasAway(since: since)
+                || faults[Int($0.device.rawValue)].wasSilent(since: since)
         }
     }
 

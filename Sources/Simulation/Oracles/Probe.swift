@@ -64,6 +64,8 @@ package enum Probe: Int, Sendable, CaseIterable {
     case lieRefused
     case lieServed
     case onlyGoodCopyAway
+    /// A read or write was answered although the only device with the block hung.
+    case answeredForSilent
     case onlyGoodCopyRefused
     case volumeShrunkUnderWrites
     case lateWriteRefused

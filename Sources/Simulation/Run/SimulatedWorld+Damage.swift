@@ -31,9 +31,11 @@ extension SimulatedWorld {
         }
         if rates.hangOneIn > 0, device.random.isOne(in: rates.hangOneIn) {
             let mute = device.random.pick(atlas.faults)
-            let duration = device.random.pick([5_000_000, 50_000_000, 1_000_000_000])
+            let duration = device.random.pick([
+                5_000_000, 50_000_000, 1_000_000_000, 20_000_000_000, 45_000_000_000,
+            ])
             journal.trace("device \(mute.index.rawValue) hangs for \(duration) ns")
-            mute.hang(until: now + UInt64(duration))
+            mute.hang(from: now, until: now + UInt64(duration))
         }
     }
 

@@ -196,6 +196,8 @@ extension SimulatedWorld {
 
     /// A request ended with an error that has its reason.
     func endExcused(_ request: OutstandingRequest, _ status: RequestStatus, lane: Int) {
+        if atlas?.isAnySilent(now: now) ?? false { journal.met(.answeredForSilent) }
+        if now == request.begunAt { verificationRestsUntil = now + 900_000_000 }
         let index = request.volume
         let model = volumes[index].model
         switch request.kind {
@@ -236,6 +238,25 @@ extension SimulatedWorld {
             volumes[request.volume].unverified.append(block..<(block + 1))
         }
         volumes[request.volume].isVerifying = true
+    }
+
+    /// Looks whether a read waited for a disk that hangs, longer than anybody need.  Where flash
+    /// hangs, so do checkpoints, and who needs room for a leaf may wait for them.
+    func checkPatience(_ request: OutstandingRequest) {
+        switch request.kind {
+        case .read, .verify, .finalRead, .strayRead: break
+        default: return
+        }
+        let patience = 2 * parameters.configuration.silenceMax
+        let flashHung = atlas?.isFlashSilent(since: request.begunAt) ?? false
+        guard now - request.begunAt > patience, !flashHung,
+            lanes[request.lane].statistics.readsWithoutBuffer == 0
+        else { return }
+        journal.report(
+            .liveness,
+            "\(request.kind) of volume \(volumes[request.volume].model.number) waits "
+                + "\((now - request.begunAt) / 1_000_000_000) s; " + describeWaiting()
+        )
     }
 
     // MARK: Fenced lanes

@@ -17,6 +17,7 @@ extension SimulatedWorld {
         journal.trace("reply \(finished.context): \(finished.status)")
         journal.digest(finished.context, UInt64(finished.status.rawValue))
         check(finished, request)
+        checkPatience(request)
         switch finished.status {
         case .done: done(finished, request, lane: lane)
         case .noSpace: refused(request, finished.context)

@@ -23,6 +23,10 @@ extension SimulatedWorld {
             nextArrival = now + (think == 0 ? 0 : workload.below(2 * think))
         }
         if nextArrival <= now { nextArrival = now + 10_000 }
+        // What a device that hangs has is refused in no time, again and again.
+        if atlas?.isAnySilent(now: now) ?? false {
+            nextArrival = max(nextArrival, now + 100_000_000)
+        }
     }
 
     /// Writes all that the workload will touch, one record after the other.

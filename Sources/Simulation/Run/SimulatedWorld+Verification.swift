@@ -37,7 +37,7 @@ extension SimulatedWorld {
 
     func issueVerification() {
         // What a stop interrupts is begun again behind it.
-        guard !isStopping else { return }
+        guard !isStopping, now >= verificationRestsUntil else { return }
         for index in volumes.indices where volumes[index].isVerifying {
             while let range = volumes[index].unverified.last, volumes[index].outstandingCount < 8 {
                 let byteCount = range.count * 4096

@@ -65,6 +65,8 @@ package final class SimulatedWorld {
     /// The context that was next when the pool was last seen with no room for the largest request.
     var contextWhenFull: UInt64 = 0
     var nextArrival: UInt64 = 0
+    /// Volumes are read back no sooner: a device hangs, and refuses at once.
+    var verificationRestsUntil: UInt64 = 0
     /// The workload issues requests.
     var isLoaded = false
 
@@ -190,6 +192,7 @@ package final class SimulatedWorld {
         startedAt = schedule.below(UInt64(10_000_000_000))
         now = startedAt
         nextArrival = now
+        verificationRestsUntil = now
     }
 
     /// One round: requests, turns, the next events.  False when nothing will ever happen again.
@@ -229,6 +232,7 @@ package final class SimulatedWorld {
             if let deadline = lane.nextDeadline { consider(deadline.nanoseconds) }
         }
         if hasLoadToIssue { consider(max(nextArrival, now)) }
+        if verificationRestsUntil > now { consider(verificationRestsUntil) }
         if isStirred || needsTurn.contains(true) { consider(now) }
         return next.map { max($0, now) }
     }

@@ -1,0 +1,115 @@
+import Format
+import IO
+import Testing
+import Units
+
+@testable import Engine
+
+// What hosts see while a disk answers nothing.
+
+private let disk = DeviceIndex(1)
+
+private func isAnswered(_ operation: Operation) -> Bool { operation.device != disk }
+
+extension LaneBench {
+    /// The first quarters of a mebibyte that lie on disk alone.
+    fileprivate func coldQuarters(_ count: Int) -> [Int] {
+        let cold = (0..<256).filter { quarter in
+            (0..<64).allSatisfy { block in
+                state(of: UInt64(quarter * 64 + block)).map {
+                    $0.flash.isNowhere && $0.disk.isPlace
+                } ?? false
+            }
+        }
+        #expect(cold.count >= count)
+        return Array(cold.prefix(count))
+    }
+
+    /// Asks for bytes of a volume and leaves the answer to `settleBesidesDisk`.
+    fileprivate func ask(_ volume: VolumeSlot, at offset: UInt64, count: Int) {
+        lane.read(volume, offset: offset, byteCount: count, context: context())
+    }
+
+    /// Works on for some seconds in which the disk answers nothing.
+    fileprivate func settleBesidesDisk(
+        seconds: UInt64,
+        _ held: inout [Operation]
+    ) -> [RequestStatus] {
+        var statuses: [RequestStatus] = []
+        for _ in 0..<seconds {
+            now = now.advanced(byNanoseconds: 1_000_000_000)
+            let finished = settle(completing: { operation in
+                if !isAnswered(operation) { held.append(operation) }
+                return isAnswered(operation)
+            })
+            statuses += finished.map(\.status)
+            for done in finished { lane.release(done.token) }
+        }
+        return statuses
+    }
+}
+
+@Test func `who waits for a disk that hangs is told, and what it owes is let go later`() throws {
+    let bench = try LaneBench(flashSegments: 24, diskSegments: 64)
+    let volume = bench.fillBeyondFlash()
+    let cold = bench.coldQuarters(3)
+    var held: [Operation] = []
+    bench.ask(volume, at: UInt64(cold[0]) << 18, count: 1 << 18)
+    bench.begin(volume, at: UInt64(cold[1]) << 18 + 100, pattern(1, count: 100))
+    #expect(bench.settleBesidesDisk(seconds: 14, &held).isEmpty)
+    #expect(!held.isEmpty)
+    #expect(bench.settleBesidesDisk(seconds: 3, &held) == [.mediaError, .mediaError])
+    #expect(bench.lane.statistics.devicesHung == 1)
+    // From now on nobody waits, and what flash has is served.
+    let count = held.count
+    bench.ask(volume, at: UInt64(cold[2]) << 18, count: 1 << 18)
+    #expect(bench.settleBesidesDisk(seconds: 1, &held) == [.mediaError])
+    #expect(bench.write(volume, at: 255 << 18, pattern(2, count: 4096)) == .done)
+    #expect(bench.read(volume, at: 255 << 18, count: 4096) == pattern(2, count: 4096))
+    #expect(held.count == count)
+    #expect(!bench.lane.isIdle)
+    bench.carry(out: held)
+    _ = bench.settle()
+    #expect(bench.lane.isIdle)
+    #expect(bench.lane.lentBuffers.isEmpty)
+    for index in cold {
+        let found = bench.read(volume, at: UInt64(index) << 18, count: 1 << 18)
+        #expect(found == pattern(index, count: 1 << 18))
+    }
+}
+
+@Test func `a disk that answers slowly is waited for`() throws {
+    let bench = try LaneBench(flashSegments: 24, diskSegments: 64)
+    let volume = bench.fillBeyondFlash()
+    let cold = bench.coldQuarters(5)
+    for quarter in cold { bench.ask(volume, at: UInt64(quarter) << 18, count: 1 << 18) }
+    var held: [Operation] = []
+    var statuses: [RequestStatus] = []
+    // One operation every ten seconds is all that it gets done.
+    while statuses.count < cold.count, statuses.allSatisfy({ $0 == .done }) {
+        statuses += bench.settleBesidesDisk(seconds: 10, &held)
+        guard !held.isEmpty else { break }
+        bench.carry(out: [held.removeFirst()])
+    }
+    statuses += bench.settleBesidesDisk(seconds: 1, &held)
+    #expect(statuses == cold.map { _ in .done })
+    #expect(bench.lane.statistics.devicesHung == 0)
+}
+
+@Test func `flash makes room without a disk that hangs`() throws {
+    let bench = try LaneBench(flashSegments: 24, diskSegments: 64)
+    let volume = bench.createVolume(byteCount: 96 << 20)
+    var held: [Operation] = []
+    // The same 8 MiB, written over and over.
+    for index in 0..<512 {
+        bench.begin(volume, at: UInt64(index % 32) << 18, pattern(index, count: 1 << 18))
+        #expect(bench.settleBesidesDisk(seconds: 1, &held) == [.done])
+    }
+    #expect(bench.lane.statistics.checkpoints > 0)
+    for index in 480..<512 {
+        #expect(
+            bench.read(volume, at: UInt64(index % 32) << 18, count: 1 << 18)
+                == pattern(index, count: 1 << 18)
+        )
+    }
+}
