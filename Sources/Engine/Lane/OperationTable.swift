@@ -74,6 +74,8 @@ struct OperationTable {
     private let watches: Slab<DeviceWatch>
     /// A bit for each device that has answered nothing for long: see Lane/Silence.
     private(set) var silentDevices: UInt64 = 0
+    /// A bit for each device that has answered nothing for a while.
+    private(set) var lateDevices: UInt64 = 0
 
     /// What a device owes.
     private struct DeviceWatch: BitwiseCopyable {
@@ -192,6 +194,7 @@ struct OperationTable {
         let device = Int(slot.location.device.rawValue)
         watches[device].inFlightCount -= 1
         watches[device].hasStirred = true
+        lateDevices &= ~(1 << UInt64(device))
         return slot
     }
 
@@ -199,6 +202,10 @@ struct OperationTable {
 
     func isSilent(_ device: DeviceIndex) -> Bool {
         silentDevices >> UInt64(device.rawValue) & 1 == 1
+    }
+
+    func isLate(_ device: DeviceIndex) -> Bool {
+        lateDevices >> UInt64(device.rawValue) & 1 == 1
     }
 
     /// To be called when a turn begins.
@@ -209,13 +216,19 @@ struct OperationTable {
         }
     }
 
-    /// Finds devices that have owed an answer for so many nanoseconds; those that did not before.
-    mutating func noteSilent(for nanoseconds: UInt64, now: Instant) -> [DeviceIndex] {
+    /// Finds devices that have owed an answer for so many nanoseconds: those that are late, and of
+    /// those that are silent the ones that were not before.
+    mutating func noteSilent(
+        lateFor late: UInt64,
+        for silent: UInt64,
+        now: Instant
+    ) -> [DeviceIndex] {
         var found: [DeviceIndex] = []
-        for device in 0..<watches.count
-        where watches[device].inFlightCount > 0
-            && watches[device].quietSince.advanced(byNanoseconds: nanoseconds) <= now
-        {
+        for device in 0..<watches.count where watches[device].inFlightCount > 0 {
+            let since = watches[device].quietSince
+            guard since.advanced(byNanoseconds: late) <= now else { continue }
+            lateDevices |= 1 << UInt64(device)
+            guard since.advanced(byNanoseconds: silent) <= now else { continue }
             let index = DeviceIndex(UInt8(device))
             if !isSilent(index) { found.append(index) }
             silentDevices |= 1 << UInt64(device)

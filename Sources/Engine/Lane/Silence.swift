@@ -14,11 +14,14 @@ internal import Units
 //      promotion
 //
 // New reads of what only that device has are refused at once.  Records and flushes of the log wait:
-// they go on when it does.  Moves wait as well; they leave a slot, and the room of flash, to those
-// that need no disk.  The first answer ends it all.
+// they go on when it does.  Moves wait as well; they leave a slot to those that need no disk, and
+// no more are begun to a disk that is late, so that flash makes room for itself.  The first answer
+// ends it all.
 extension Lane {
     /// Between two looks for devices that hang.
     private static var silenceCheckInterval: UInt64 { 1_000_000_000 }
+    /// What is to be moved to a disk that answers nothing for so long stays where it is.
+    private static var lateness: UInt64 { 2_000_000_000 }
 
     /// When `turn` is to look for devices that hang.
     var silenceDeadline: Instant? {
@@ -32,16 +35,21 @@ extension Lane {
         operations.silentDevices != 0 && operations.isSilent(device)
     }
 
-    /// Whether any device of a tier answers.
+    /// Whether a device of a tier answers in time.
     func answers(_ role: DeviceRole) -> Bool {
-        operations.silentDevices == 0
-            || pool.devices.contains { $0.role == role && !operations.isSilent($0.index) }
+        operations.lateDevices == 0
+            || pool.devices.contains { $0.role == role && !operations.isLate($0.index) }
     }
 
     func watchDevices() {
         guard let deadline = silenceDeadline, deadline <= now else { return }
         silenceCheckedAt = now
-        for device in operations.noteSilent(for: configuration.silenceMax, now: now) {
+        let hung = operations.noteSilent(
+            lateFor: Lane.lateness,
+            for: configuration.silenceMax,
+            now: now
+        )
+        for device in hung {
             note(
                 "device_hangs",
                 "device \(device.rawValue) has answered nothing for "
@@ -171,6 +179,7 @@ extension Lane {
         moves[move].waiters = RequestList()
         while let request = popFirst(of: &waiting) {
             requests[request].hasPromoted = true
+            statistics.readsBegunAnew += 1
             attemptRead(request)
         }
     }

@@ -133,7 +133,7 @@ extension Lane {
         }
         if tier == .flash {
             var blocks = 0
-            for flush in diskFlushes where !hangs(flush.device) {
+            for flush in diskFlushes where !operations.isLate(flush.device) {
                 blocks += flush.blockCount(of: .demote)
             }
             coming += blocks / max(1, pool.segmentBlockCountMin(.flash))
