@@ -24,15 +24,18 @@ find_isotherm() {
     isotherm=$(realpath "$isotherm")
 }
 
-# create_pool FOLDER FLASH DISK LANES: the sizes as the command line takes them.
+# create_pool FOLDER FLASH DISK LANES: the sizes as the command line takes them; or for the disk the
+# path of a block device, used whole.
 create_pool() {
+    local disk=$3
+    [[ $disk == /* ]] || disk=$1/disk.img:$disk
     server_folder=$1
     server_log=$server_folder/server.log
     export ISOTHERM_HOME=$server_folder/home
     mkdir -p "$ISOTHERM_HOME"
     at_exit end_server
     "$isotherm" pool create "$pool" --dir "$server_folder/pool" \
-        --flash "$server_folder/flash.img:$2" --disk "$server_folder/disk.img:$3" --lanes "$4" \
+        --flash "$server_folder/flash.img:$2" --disk "$disk" --lanes "$4" \
         >>"$server_log" || fail "the pool cannot be created; see $server_log"
 }
 
