@@ -69,7 +69,9 @@ import Units
         )
         #expect(try ListenAddress("[::1]:99").description == "[::1]:99")
         #expect(try ListenAddress("localhost").port == 10809)
-        for text in ["", ":1", "a:", "a:65536", "::1", "[::1", "a b:1", "a:+1", "a:-1"] {
+        for text in [
+            "host\u{6DD}:1", "", ":1", "a:", "a:65536", "::1", "[::1", "a b:1", "a:+1", "a:-1",
+        ] {
             #expect(throws: ControlError.self) { try ListenAddress(text) }
         }
     }

@@ -22,7 +22,8 @@ package struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
             guard !host.contains(":") else { throw .listenAddress(text: text) }
             port = try Self.port(String(text[colon...]), in: text)
         }
-        guard !host.isEmpty, !host.contains(where: { $0.isWhitespace || $0 == "/" }) else {
+        // Names of other scripts have a form of ASCII; some characters swallow the colon behind.
+        guard !host.isEmpty, host.utf8.allSatisfy({ 0x21...0x7E ~= $0 }), !host.contains("/") else {
             throw .listenAddress(text: text)
         }
     }

@@ -133,9 +133,6 @@ struct OperationTable {
         slots[index].generation = generation
         slots[index].location = Location(device: location.device, block: location.block)
         inFlightCount += 1
-        let device = Int(location.device.rawValue)
-        if watches[device].inFlightCount == 0 { watches[device].hasStirred = true }
-        watches[device].inFlightCount += 1
         let place = (outboxFirst + outboxCount) % capacity
         outboxCount += 1
         outbox[place] = Operation(
@@ -153,6 +150,9 @@ struct OperationTable {
         let operation = outbox[outboxFirst]
         outboxFirst = outboxFirst + 1 == capacity ? 0 : outboxFirst + 1
         outboxCount -= 1
+        let device = Int(operation.device.rawValue)
+        if watches[device].inFlightCount == 0 { watches[device].hasStirred = true }
+        watches[device].inFlightCount += 1
         return operation
     }
 

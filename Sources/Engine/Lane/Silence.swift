@@ -56,11 +56,18 @@ extension Lane {
                     + "\(configuration.silenceMax / 1_000_000_000) s"
             )
             statistics.devicesHung += 1
-            pool.noteWriteRefused(device)
-            // What is moved from now on goes elsewhere.
-            if cold.segment >= 0 && cold.device == device { sealSegment(of: &cold) }
+        }
+        // What is moved from now on goes elsewhere.
+        if operations.lateDevices != 0, cold.segment >= 0, operations.isLate(cold.device),
+            answers(.disk)
+        {
+            pool.noteWriteRefused(cold.device)
+            sealSegment(of: &cold)
         }
         guard operations.silentDevices != 0, !Mutant.silenceSuffered.isOn else { return }
+        for index in diskFlushes.indices where hangs(diskFlushes[index].device) {
+            dropLanded(index)
+        }
         var begun: Set<Int32> = []
         for slot in operations.askedOfSilent {
             let owner = Int(slot.ownerIndex)
@@ -123,9 +130,9 @@ extension Lane {
         let first = requests[request].offset / 4096 + UInt64(slot.firstBlock)
         for address in first..<(first + UInt64(slot.blockCount + slot.tailCount)) {
             let leaf = address / UInt64(Geometry.blocksPerLeaf)
-            guard let found = leaves.find(volume: requests[request].volume, index: leaf) else {
-                continue
-            }
+            guard let found = leaves.find(volume: requests[request].volume, index: leaf),
+                leaves.entries[found].state == .ready
+            else { continue }
             let state = leaves.state(found, Int(address % UInt64(Geometry.blocksPerLeaf)))
             guard state.isStored else { continue }
             let source = source(of: state, at: address, for: request)

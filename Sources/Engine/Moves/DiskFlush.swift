@@ -37,7 +37,7 @@ struct DiskFlush {
 
     init(device: DeviceIndex) { self.device = device }
 
-    var isIdle: Bool { waiting.isEmpty && covered.isEmpty }
+    var isIdle: Bool { waiting.isEmpty && covered.isEmpty && !isInFlight && bar == nil }
 
     /// The flush that is submitted now covers all that waits.
     mutating func begin() {
@@ -89,7 +89,7 @@ extension Lane {
     func runDiskFlushes() {
         for index in diskFlushes.indices where !diskFlushes[index].isIdle {
             believeDiskFlush(index)
-            if isReadOnly { dropWaiting(index) }
+            if isReadOnly { dropLanded(index) }
             if isDiskFlushDue(index) { submitDiskFlush(index) }
         }
     }
@@ -97,12 +97,14 @@ extension Lane {
     /// As many moves share a flush as can without anybody waiting for it.
     private func isDiskFlushDue(_ index: Int) -> Bool {
         let flush = diskFlushes[index]
-        guard !flush.waiting.isEmpty, flush.covered.isEmpty,
+        guard !flush.waiting.isEmpty, !flush.isInFlight, flush.bar == nil,
             operations.freeCount > pool.devices.count
         else { return false }
         if flush.waitingBlockCount >= Lane.flushBlockCount { return true }
         if isShortOfSegments || movingLeafCount * 2 >= leaves.count { return true }
-        for move in 0..<moves.count where moves[move].phase != .free && moves[move].toDisk {
+        // Of moves that hang on another disk none is waited for.
+        for move in 0..<moves.count
+        where moves[move].phase != .free && moves[move].toDisk && operations.lateDevices == 0 {
             return false
         }
         return true
@@ -130,7 +132,9 @@ extension Lane {
         let device = diskFlushes[index].device
         settle(slot.ticket, .disk(device), isGood: isGood)
         diskFlushes[index].isInFlight = false
-        if isGood || Mutant.failedFlushBelieved.isOn {
+        if diskFlushes[index].covered.isEmpty {
+            // What it was to cover was given up meanwhile; what waits came later.
+        } else if isGood || Mutant.failedFlushBelieved.isOn {
             diskFlushes[index].bar = pool.flushBar(.disk(device))
         } else {
             endCovered(index, isNamed: false)
@@ -167,11 +171,14 @@ extension Lane {
         restMoves(toDisk: true)
     }
 
-    /// A lane that changes nothing any more moves nothing.
-    private func dropWaiting(_ index: Int) {
-        for move in diskFlushes[index].takeWaiting() {
-            end(move, on: diskFlushes[index].device, isNamed: false)
-        }
+    /// Forgets what is on a disk and not named: the lane changes nothing any more, or the disk
+    /// hangs and would keep leaves in memory, and chunks from being kept on flash.
+    func dropLanded(_ index: Int) {
+        let device = diskFlushes[index].device
+        let dropped = diskFlushes[index].covered + diskFlushes[index].takeWaiting()
+        diskFlushes[index].covered.removeAll()
+        for move in dropped { end(move, on: device, isNamed: false) }
+        if !dropped.isEmpty { hasProgressed = true }
     }
 
     private func end(_ move: LandedMove, on device: DeviceIndex, isNamed: Bool) {

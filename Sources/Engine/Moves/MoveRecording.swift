@@ -110,6 +110,8 @@ extension Lane {
         if records[record].state != .free { freeRecord(record) }
         var waiting = moves[move].waiters
         moves[move] = MoveSlot()
+        // Copies may have waited for it before their disk is flushed.
+        hasProgressed = true
         while let request = popFirst(of: &waiting) {
             requests[request].hasPromoted = true
             attemptRead(request)

@@ -10,6 +10,7 @@ extension Lane {
             return false
         }
         if purpose == .promote && operations.silentDevices != 0 { return false }
+        if operations.lateDevices != 0 && !mayHoldMore(needsDisk: purpose != .keep) { return false }
         let stream = toDisk ? cold : mature
         let free = pool.freeSegmentCount(stream.role)
         let left = segmentsLeft(by: purpose)

@@ -55,7 +55,8 @@ extension Lane {
         leavingSlots: Int = 0,
         isUrgent: Bool
     ) {
-        guard isUrgent else { return }
+        // What waits for more of its kind waits for nothing when its device is late.
+        guard isUrgent || operations.lateDevices != 0 else { return }
         while let purpose = candidates.first?.purpose {
             guard hasRoom(for: purpose) else {
                 // Queued chunks would keep others from taking what they lie in.
@@ -64,6 +65,7 @@ extension Lane {
                 for one in candidates { endMoving(one.volume, one.leaf, one.chunk) }
                 return candidates.removeAll(keepingCapacity: true)
             }
+            guard isUrgent else { return }
             var free = 0
             var slot = -1
             for move in 0..<moves.count where moves[move].phase == .free {
@@ -93,7 +95,7 @@ extension Lane {
     }
 
     /// Whether one slot at least is left to the other kind of moves.
-    private func mayHoldMore(needsDisk: Bool) -> Bool {
+    func mayHoldMore(needsDisk: Bool) -> Bool {
         var count = 0
         for move in 0..<moves.count
         where moves[move].phase != .free && moves[move].needsDisk == needsDisk {

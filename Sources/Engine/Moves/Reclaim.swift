@@ -66,7 +66,8 @@ extension Lane {
     /// Whether reclaim will soon queue more chunks: a batch had better wait for them.
     var isReclaimFilling: Bool {
         (flashReclaim.phase != .idle && !isReclaimHeldUp(.flash))
-            || (diskReclaim.phase != .idle && !isReclaimHeldUp(.disk))
+            || (diskReclaim.phase != .idle && !isReclaimHeldUp(.disk)
+                && !(diskReclaim.isReading && operations.lateDevices != 0))
     }
 
     /// The pins of queued chunks, or the copies under way, leave no room for more.

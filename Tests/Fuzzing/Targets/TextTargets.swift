@@ -11,7 +11,7 @@ enum NamesTarget: FuzzTarget {
         [
             "1.5GiB", "4096", "18446744073709551615", "0.0009765625 kib", Sample.pool.description,
             "tank/db01@+12.5GiB", "tank/db01:chunk204800", "[::1]:10809", "localhost:0",
-            "/dev/sdb:10GiB,model=hdd7200", "db01",
+            "/dev/sdb:10GiB,model=hdd7200", "db01", "host\u{6DD}:1",
         ].map { Array($0.utf8) }
     }
 
