@@ -40,7 +40,7 @@ struct LaneSums {
             JSONField("abandonedReadCount", sum(\.readsBegunAnew)),
             JSONField("refusedMoveCount", sum(\.movesRefused)),
             JSONField("diskFlushCount", sum(\.diskFlushes)),
-            // Copies on a disk that were left unused, as a flush of it failed.
+            // Records of copies on a disk that were left unused, as its flush failed or hung.
             JSONField("unflushedMoveCount", sum(\.movesUnflushed)),
             // Moves, and chunks queued for one, that were given up as no segment was free.
             JSONField("droppedMoveCount", sum(\.movesDropped)),

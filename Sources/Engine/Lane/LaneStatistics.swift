@@ -68,7 +68,8 @@ package struct LaneStatistics: Sendable {
     package var readsWithoutBuffer: UInt64 = 0
     /// Flushes of disks behind moves.
     package var diskFlushes: UInt64 = 0
-    /// Records of copies that a disk had taken, and may have lost as a flush failed.
+    /// Records of copies that a disk had taken and that were left unused: a flush of it failed, it
+    /// hung, or the lane stopped changing anything.
     package var movesUnflushed: UInt64 = 0
     package init() {}
 }

@@ -74,7 +74,7 @@ struct MoveSlot: BitwiseCopyable {
     var needsDisk = false
     var itemCount: Int32 = 0
     var operationCount: Int32 = 0
-    /// Flushes of the device that had failed when the record was submitted.
+    /// Of a record for a disk: its flushes that had failed when it was submitted.
     var failedFlushCount = 0
     /// Reads of hosts that wait for the bytes.
     var waiters = RequestList()

@@ -360,11 +360,9 @@ extension Lane {
         }
         appendCopies(move, record)
         moves[move].phase = .writing
-        moves[move].failedFlushCount = pool.failedFlushCount(
-            pool.flushDomain(of: records[record].device)
-        )
         let owner = OperationSlot(owner: .moveWrite, ownerIndex: Int32(move))
         if moves[move].toDisk {
+            moves[move].failedFlushCount = pool.failedFlushCount(.disk(records[record].device))
             submitRecord(record, in: &cold, as: owner)
         } else {
             submitRecord(record, in: &mature, as: owner)

@@ -60,11 +60,6 @@ struct FlushBar {
 enum FlushBelief { case waiting, believed, failed }
 
 extension Pool {
-    /// The domain of a device's flushes.
-    func flushDomain(of device: DeviceIndex) -> FlushDomain {
-        devices[Int(device.rawValue)].role == .flash ? .flash : .disk(device)
-    }
-
     func beginFlush(_ domain: FlushDomain) -> UInt64 {
         flushes.withLock { $0[domain.ledger].begin() }
     }
