@@ -15,26 +15,16 @@ private func isDiskFlush(_ operation: Operation) -> Bool {
 
 @Test func `a disk that fails to flush costs no data, and no host an error`() throws {
     let bench = try LaneBench(flashSegments: 24, diskSegments: 64)
-    let volume = bench.createVolume(byteCount: 96 << 20)
     var flushes = 0
-    for index in 0..<256 {
-        bench.now = bench.now.advanced(byNanoseconds: 11_000_000_000)
-        let status = bench.write(volume, at: UInt64(index) << 18, pattern(index, count: 1 << 18)) {
-            guard isDiskFlush($0) else { return .done }
-            flushes += 1
-            return flushes % 2 == 1 ? .mediaError : .done
-        }
-        #expect(status == .done)
+    let volume = bench.fillBeyondFlash(every: 11_000_000_000) {
+        guard isDiskFlush($0) else { return .done }
+        flushes += 1
+        return flushes % 2 == 1 ? .mediaError : .done
     }
     #expect(bench.lane.statistics.movesUnflushed > 0)
     #expect(bench.lane.statistics.blocksDemoted > 0)
     #expect(!bench.lane.isReadOnly)
-    for index in 0..<256 {
-        #expect(
-            bench.read(volume, at: UInt64(index) << 18, count: 1 << 18)
-                == pattern(index, count: 1 << 18)
-        )
-    }
+    #expect(bench.isFilled(volume))
 }
 
 @Test func `while a disk is flushed checkpoints end, and its copies are named by none`() throws {
@@ -64,12 +54,7 @@ private func isDiskFlush(_ operation: Operation) -> Bool {
     bench.carry(out: taken)
     _ = bench.settle()
     #expect(bench.lane.statistics.blocksDemoted > 0)
-    for index in 1..<written {
-        #expect(
-            bench.read(volume, at: UInt64(index) << 18, count: 1 << 18)
-                == pattern(index, count: 1 << 18)
-        )
-    }
+    #expect(bench.isFilled(volume, 1..<written))
 }
 
 /// Another lane's flush took what this one had written, and only the other one is told.

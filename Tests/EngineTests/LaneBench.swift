@@ -314,13 +314,24 @@ final class LaneBench: RecoverySource {
 
     /// Writes 64 MiB to a new volume of 96, more than the flash of a small bench holds; quarters of
     /// a mebibyte, each of its own pattern.
-    func fillBeyondFlash() -> VolumeSlot {
+    func fillBeyondFlash(
+        every nanoseconds: UInt64 = 400_000_000,
+        outcome: (Operation) -> OperationResult = { _ in .done }
+    ) -> VolumeSlot {
         let volume = createVolume(byteCount: 96 << 20)
         for index in 0..<256 {
-            now = now.advanced(byNanoseconds: 400_000_000)
-            #expect(write(volume, at: UInt64(index) << 18, pattern(index, count: 1 << 18)) == .done)
+            now = now.advanced(byNanoseconds: nanoseconds)
+            let bytes = pattern(index, count: 1 << 18)
+            #expect(write(volume, at: UInt64(index) << 18, bytes, outcome: outcome) == .done)
         }
         return volume
+    }
+
+    /// Whether these quarters of a mebibyte read as `fillBeyondFlash` wrote them.
+    func isFilled(_ volume: VolumeSlot, _ quarters: Range<Int> = 0..<256) -> Bool {
+        quarters.allSatisfy {
+            read(volume, at: UInt64($0) << 18, count: 1 << 18) == pattern($0, count: 1 << 18)
+        }
     }
 
     /// The state of a block of the first volume; nil when its leaf is not in memory.

@@ -108,25 +108,15 @@ func `a refused record is written again, in place and then elsewhere, and no hos
 
 @Test func `a refused record of copies costs nothing`() throws {
     let bench = try LaneBench(flashSegments: 24, diskSegments: 64)
-    let volume = bench.createVolume(byteCount: 96 << 20)
     var writes = 0
-    for index in 0..<256 {
-        bench.now = bench.now.advanced(byNanoseconds: 400_000_000)
-        let status = bench.write(volume, at: UInt64(index) << 18, pattern(index, count: 1 << 18)) {
-            guard $0.kind == .write, $0.device == DeviceIndex(1) else { return .done }
-            writes += 1
-            return writes % 5 < 2 ? .mediaError : .done
-        }
-        #expect(status == .done)
+    let volume = bench.fillBeyondFlash {
+        guard $0.kind == .write, $0.device == DeviceIndex(1) else { return .done }
+        writes += 1
+        return writes % 5 < 2 ? .mediaError : .done
     }
     #expect(bench.lane.statistics.movesRefused > 0)
     #expect(!bench.lane.isReadOnly)
-    for index in 0..<256 {
-        #expect(
-            bench.read(volume, at: UInt64(index) << 18, count: 1 << 18)
-                == pattern(index, count: 1 << 18)
-        )
-    }
+    #expect(bench.isFilled(volume))
 }
 
 /// Each life ends when reclaim has copied a part of a segment, and a checkpoint knows of it.
