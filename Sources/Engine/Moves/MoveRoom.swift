@@ -3,6 +3,13 @@ internal import Units
 
 // Which moves may use the room that is left: reclaim all of it, others not the last.
 extension Lane {
+    /// Whether a chunk may be queued for a move: there is room for it, and it does not wait behind
+    /// moves that wait for a late disk.
+    func canTake(_ purpose: MoveCandidate.Purpose) -> Bool {
+        hasRoom(for: purpose)
+            && (operations.lateDevices == 0 || purpose == .keep || mayHoldMore(needsDisk: true))
+    }
+
     /// Whether a record of copies finds a segment now, as far as one lane can tell.
     func hasRoom(for purpose: MoveCandidate.Purpose) -> Bool {
         let toDisk = purpose == .demote || purpose == .relocate
@@ -10,7 +17,6 @@ extension Lane {
             return false
         }
         if purpose == .promote && operations.silentDevices != 0 { return false }
-        if operations.lateDevices != 0 && !mayHoldMore(needsDisk: purpose != .keep) { return false }
         let stream = toDisk ? cold : mature
         let free = pool.freeSegmentCount(stream.role)
         let left = segmentsLeft(by: purpose)

@@ -58,7 +58,7 @@ extension Lane {
         // What waits for more of its kind waits for nothing when its device is late.
         guard isUrgent || operations.lateDevices != 0 else { return }
         while let purpose = candidates.first?.purpose {
-            guard hasRoom(for: purpose) else {
+            guard canTake(purpose) else {
                 // Queued chunks would keep others from taking what they lie in.
                 noteNoSegment()
                 statistics.movesDropped += UInt64(candidates.count)

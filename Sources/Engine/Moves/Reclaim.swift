@@ -121,7 +121,7 @@ extension Lane {
 
     /// Whether what a victim holds can go anywhere.  If not, only a checkpoint can help.
     private func hasRoomToReclaim(_ tier: DeviceRole) -> Bool {
-        tier == .disk ? hasRoom(for: .relocate) : hasRoom(for: .keep) || hasRoom(for: .demote)
+        tier == .disk ? canTake(.relocate) : canTake(.keep) || canTake(.demote)
     }
 
     /// Whether the tier is short of segments, counting those that the next checkpoint frees, and as
@@ -419,7 +419,7 @@ extension Lane {
         )
         facts.segmentTick = pool.segments[segment].openedTick
         facts.segmentLiveShare = liveShare
-        facts.diskHasRoom = hasRoom(for: .demote)
+        facts.diskHasRoom = canTake(.demote)
         facts.flashPressure = flashMarks.pressure(
             freeSegments: pool.freeSegmentCount(.flash)
         )
