@@ -60,7 +60,7 @@ extension SimulatedWorld {
         let other = isOnFlash ? chosen.state.disk : chosen.state.flash
         guard devices[Int(other.device.rawValue)].rot(Int(other.block)) else { return }
         journal.met(.onlyGoodCopyRefused)
-        if isOnFlash { read((chosen.block * 4096)..<((chosen.block + 1) * 4096), of: index) }
+        if isOnFlash { read(chosen.block, of: index) }
     }
 
     /// While a device is away, damages the other copy of some blocks that it has too: nobody else
@@ -77,8 +77,14 @@ extension SimulatedWorld {
             journal.trace("damage to \(other), the other copy of block \(chosen.block)")
             journal.met(.onlyGoodCopyAway)
             atlas.watch(index, chosen.block, chosen.state, now: now)
-            if isFlashAway { read((chosen.block * 4096)..<((chosen.block + 1) * 4096), of: index) }
+            if isFlashAway { read(chosen.block, of: index) }
         }
+    }
+
+    /// Has a host read a block of a volume, unless a crash has left it open what it holds.
+    private func read(_ block: UInt64, of volume: Int) {
+        guard !volumes[volume].model.isUnsettled else { return }
+        read((block * 4096)..<((block + 1) * 4096), of: volume)
     }
 
     private func damage(_ hit: (SimulatedDevice, Int) -> Bool) {
