@@ -11,7 +11,7 @@ internal import Units
 //      a write to a part of     asks for the old contents anew, likewise: the slot of a free
 //      a block that it has      request is lent
 //      reads that wait for a    begin anew
-//      promotion
+//      promotion, or for room
 //
 // New reads of what only that device has are refused at once.  Records and flushes of the log wait:
 // they go on when it does.  Moves wait as well; they leave a slot to those that need no disk, and
@@ -79,6 +79,7 @@ extension Lane {
             default: break
             }
         }
+        for device in pool.devices where hangs(device.index) { retryCrowded(device.index) }
     }
 
     /// A device has answered that did not for long.
@@ -93,6 +94,8 @@ extension Lane {
     /// so then as well; else it is looked at again.
     private func beginAnew(_ request: Int, _ slot: OperationSlot) {
         guard requests[request].phase == .active else { return }
+        // What flash refused a while ago it may give now.
+        requests[request].forgetRefused()
         // Who waits in a list goes on from there.
         let isWaiting = requests[request].progress < requests[request].blockCount
         if let buffer = buffers.take(blockCount: Int(requests[request].blockCount)) {
@@ -168,6 +171,7 @@ extension Lane {
             operations.handOver(.merge, request, to: .merge, spare)
         )
         requests[request].mergePhase = .none
+        requests[request].forgetRefused()
         requests[request].operationCount = 0
         requests[request].isToReadAgain = false
         statistics.readsBegunAnew += 1

@@ -67,10 +67,13 @@ final class FaultAtlas {
         faults.contains { $0.isOfFlash && $0.wasSilent(since: since) }
     }
 
-    /// Whether no copy of a block is good and on a device that was there all the time since.
-    func wasAway(_ state: BlockState, since: UInt64) -> Bool {
-        [state.flash, state.disk].allSatisfy {
+    /// Whether no copy of a block is good and on a device that was there all the time since, and
+    /// does not refuse it: what was refused for a moment is to be asked for again.
+    func wasAway(_ state: BlockState, since: UInt64, now: UInt64) -> Bool {
+        let lately = now - min(now, 200_000_000)
+        return [state.flash, state.disk].allSatisfy {
             !$0.isPlace || isDamaged($0)
+                || faults[Int($0.device.rawValue)].isRefused(Int($0.block), now: lately)
                 || faults[Int($0.device.rawValue)].wasAway(since: since)
                 || faults[Int($0.device.rawValue)].wasSilent(since: since)
         }

@@ -183,7 +183,7 @@ extension SimulatedWorld {
             !isMoving(request.volume, block), let state = look(request.volume, block),
             state.isStored, state.sequence < request.nextSequence
         else { return true }
-        return atlas.wasAway(state, since: request.begunAt)
+        return atlas.wasAway(state, since: request.begunAt, now: now)
     }
 
     /// Blocks of which the lane has changed the place, or given one up, in this life.
