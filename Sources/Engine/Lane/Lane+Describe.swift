@@ -80,6 +80,9 @@ extension Lane {
                     + " records \(state.recordsInFlight) readers \(state.readerCount)"
             )
         }
-        return "segments [\(names.joined(separator: ", "))]"
+        return "segments [\(names.joined(separator: ", "))], barren \(barrenSegments.sorted()), "
+            + "silent \(silentSegments.sorted()), unreadable \(unreadableSegments.keys.sorted()), "
+            + "found \(foundChunks.keys.sorted()), left in \(mature.segment) "
+            + "\(mature.remaining), in \(cold.segment) \(cold.remaining)"
     }
 }

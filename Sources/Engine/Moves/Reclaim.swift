@@ -98,8 +98,13 @@ extension Lane {
 
     private func begin(_ reclaim: inout Reclaim) {
         guard isReclaimDue(reclaim.tier), !isReclaimHeldUp(reclaim.tier) else { return }
-        guard hasRoomToReclaim(reclaim.tier) else { return noteNoSegment() }
-        guard let victim = chooseVictim(reclaim.tier) else { return }
+        guard hasRoomToReclaim(reclaim.tier) else {
+            noteNoSegment()
+            return leaveVainSegment(of: reclaim.tier)
+        }
+        guard let victim = chooseVictim(reclaim.tier) else {
+            return leaveVainSegment(of: reclaim.tier)
+        }
         pool.segments[victim].isVictim = true
         pool.segments[victim].wasVictim = true
         reclaim.victim = victim

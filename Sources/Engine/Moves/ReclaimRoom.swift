@@ -23,6 +23,19 @@ extension Lane {
         return Int(pool.segments[victim].liveBlockCount) <= room - underWay
     }
 
+    /// Leaves the segment in which copies go on, if nothing lives in it and there is no other: the
+    /// device has lost them all, and what is left may be too little for any victim.  It is free
+    /// when the next checkpoint has said so.
+    func leaveVainSegment(of tier: DeviceRole) {
+        let stream = tier == .flash ? mature : cold
+        guard stream.segment >= 0, stream.cursor > 0, pool.freeSegmentCount(tier) == 0,
+            pool.segments[stream.segment].liveBlockCount == 0,
+            pool.segments[stream.segment].recordsInFlight == 0
+        else { return }
+        if tier == .flash { sealSegment(of: &mature) } else { sealSegment(of: &cold) }
+        hasProgressed = true
+    }
+
     /// Whether the copies that stay on their tier, queued or on their way, may fill a segment.
     ///
     /// Segments are emptied one after the other.  Were the chunks of many taken at once, in the
