@@ -18,8 +18,9 @@ package import Units
 ///
 /// The lane's loop hands every ring completion with `RingTag.device` to `take`.  No call allocates.
 package final class RingDriver: DeviceDriver {
-    /// Operations in flight, all devices together.
-    package static var inFlightMax: Int { 1024 }
+    /// Operations in flight, all devices together: no fewer than a lane has, so that none waits
+    /// here behind those of a device that hangs.
+    package static var inFlightMax: Int { 2048 }
     /// Devices that an index can name.
     package static var deviceMax: Int { 256 }
 

@@ -33,15 +33,19 @@ extension LaneBench {
     /// Works on for some seconds in which the disk answers nothing.
     fileprivate func settleBesidesDisk(
         seconds: UInt64,
-        _ held: inout [Operation]
+        _ held: inout [Operation],
+        outcome: (Operation) -> OperationResult = { _ in .done }
     ) -> [RequestStatus] {
         var statuses: [RequestStatus] = []
         for _ in 0..<seconds {
             now = now.advanced(byNanoseconds: 1_000_000_000)
-            let finished = settle(completing: { operation in
-                if !isAnswered(operation) { held.append(operation) }
-                return isAnswered(operation)
-            })
+            let finished = settle(
+                completing: { operation in
+                    if !isAnswered(operation) { held.append(operation) }
+                    return isAnswered(operation)
+                },
+                outcome: outcome
+            )
             statuses += finished.map(\.status)
             for done in finished { lane.release(done.token) }
         }
@@ -120,4 +124,72 @@ func `flash makes room without a disk that hangs`(moveCount: Int) throws {
                 == pattern(index, count: 1 << 18)
         )
     }
+}
+
+@Test(arguments: [false, true])
+func `a disk leaves operations to flash`(hangs: Bool) throws {
+    let bench = try LaneBench(flashSegments: 24, diskSegments: 64)
+    bench.configuration.operationCount = 512
+    bench.configuration.buffers[0] = BufferClass(blockCount: 2, count: 1024)
+    try bench.open()
+    let volume = bench.fillBeyondFlash()
+    let cold = bench.coldQuarters(10)
+    // More than there are operations, each of another block.
+    let offsets = cold.flatMap { quarter in
+        stride(from: UInt64(quarter) << 18, to: UInt64(quarter + 1) << 18, by: 4096)
+    }
+    #expect(offsets.count > 512)
+    var held: [Operation] = []
+    for offset in offsets { bench.ask(volume, at: offset, count: 4096) }
+    #expect(bench.settleBesidesDisk(seconds: 1, &held).isEmpty)
+    #expect(held.count <= 512 / 4)
+    bench.ask(volume, at: 255 << 18, count: 1 << 18)
+    bench.begin(volume, at: 254 << 18, pattern(1, count: 1 << 18), isDurable: true)
+    #expect(bench.settleBesidesDisk(seconds: 1, &held) == [.done, .done])
+    if hangs {
+        let statuses = bench.settleBesidesDisk(seconds: 16, &held)
+        #expect(statuses == offsets.map { _ in .mediaError })
+        bench.carry(out: held)
+    } else {
+        var statuses: [RequestStatus] = []
+        while !held.isEmpty {
+            let answered = held
+            held = []
+            bench.carry(out: answered)
+            statuses += bench.settleBesidesDisk(seconds: 1, &held)
+        }
+        #expect(statuses == offsets.map { _ in .done })
+    }
+    _ = bench.settle()
+    #expect(bench.lane.isIdle)
+    #expect(bench.isFilled(volume, 0..<254))
+}
+
+@Test func `flash is asked again for what it refused when the disk hangs`() throws {
+    let bench = try LaneBench(flashSegments: 24, diskSegments: 64)
+    let volume = bench.fillBeyondFlash()
+    let quarter = bench.coldQuarters(1)[0]
+    bench.lane.promote(volume, offset: UInt64(quarter) << 18, byteCount: 4096, context: 0)
+    for done in bench.settle() { bench.lane.release(done.token) }
+    let state = try #require(bench.state(of: UInt64(quarter * 64)))
+    try #require(state.isCleanCopy)
+    for isRefusedAgain in [false, true] {
+        var held: [Operation] = []
+        bench.ask(volume, at: UInt64(quarter) << 18, count: 4096)
+        let refuse = { (operation: Operation) -> OperationResult in
+            operation.offset == state.flash.block * 4096 ? .mediaError : .done
+        }
+        #expect(bench.settleBesidesDisk(seconds: 1, &held, outcome: refuse).isEmpty)
+        #expect(!held.isEmpty)
+        let statuses = bench.settleBesidesDisk(
+            seconds: 16,
+            &held,
+            outcome: isRefusedAgain ? refuse : { _ in .done }
+        )
+        #expect(statuses == [isRefusedAgain ? .mediaError : .done])
+        bench.carry(out: held)
+        _ = bench.settle()
+    }
+    #expect(bench.lane.isIdle)
+    #expect(bench.isFilled(volume))
 }

@@ -111,6 +111,8 @@ package final class Lane: @unchecked Sendable {
     var finished: FinishedQueue
     var stalledWrites = RequestList()
     var stalledReads = RequestList()
+    /// Of each device: reads that wait until it has answered others.
+    var crowdedReads: [RequestList]
     var conflicted = RequestList()
     /// Two blocks for each request, touched only by those that cover a block in part.
     let mergeArena: Arena
@@ -242,7 +244,6 @@ package final class Lane: @unchecked Sendable {
             capacity: configuration.operationCount,
             deviceCount: pool.devices.count
         )
-        operations.reserve = 2 + (Witness.pairCount + 2) * pool.devices.count
         finished = FinishedQueue(capacity: configuration.requestCount)
         mergeArena = Arena(
             byteCount: 2 * configuration.requestCount * Geometry.blockByteCount,
@@ -255,6 +256,7 @@ package final class Lane: @unchecked Sendable {
             repeating: MoveItem()
         )
         diskFlushes = pool.devices.map { DiskFlush(device: $0.index) }
+        crowdedReads = pool.devices.map { _ in RequestList() }
         scanArena = Arena(
             byteCount: 2 * Reclaim.sliceBlockCount * Geometry.blockByteCount,
             isPopulated: configuration.isPopulated
@@ -285,6 +287,7 @@ package final class Lane: @unchecked Sendable {
                 request + 1 < configuration.requestCount ? Int32(request + 1) : -1
         }
         hostQueue.reserveCapacity(configuration.hostRecordCount)
+        divideOperations()
     }
 
     deinit {
@@ -371,6 +374,7 @@ package final class Lane: @unchecked Sendable {
         case .discard: break
         case .orphan: completeOrphan(slot)
         }
+        if _slowPath(crowdedReads[Int(device.rawValue)].first >= 0) { retryCrowded(device) }
     }
 
     /// Nothing is in flight and nothing waits.

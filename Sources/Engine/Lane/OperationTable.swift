@@ -76,10 +76,15 @@ struct OperationTable {
     private(set) var silentDevices: UInt64 = 0
     /// A bit for each device that has answered nothing for a while.
     private(set) var lateDevices: UInt64 = 0
+    /// A bit for each device that has as many operations as may wait for it: see Lane/Crowding.
+    private(set) var crowdedDevices: UInt64 = 0
 
     /// What a device owes.
     private struct DeviceWatch: BitwiseCopyable {
         var inFlightCount = 0
+        /// The same with those in the outbox, and how many may be.
+        var submittedCount = 0
+        var submittedMax = Int.max
         /// When it answered last, or was asked for something while it owed nothing.
         var quietSince = Instant(nanoseconds: 0)
         /// It did so since the last turn.
@@ -102,6 +107,11 @@ struct OperationTable {
             token: 0
         )
         outbox = Slab(count: capacity, repeating: nothing)
+    }
+
+    /// Limits how many operations may wait for a device.
+    func limit(_ device: DeviceIndex, to count: Int) {
+        watches[Int(device.rawValue)].submittedMax = count
     }
 
     func deallocate() {
@@ -133,6 +143,11 @@ struct OperationTable {
         slots[index].generation = generation
         slots[index].location = Location(device: location.device, block: location.block)
         inFlightCount += 1
+        let device = Int(location.device.rawValue)
+        watches[device].submittedCount += 1
+        if _slowPath(watches[device].submittedCount >= watches[device].submittedMax) {
+            crowdedDevices |= 1 << UInt64(device)
+        }
         let place = (outboxFirst + outboxCount) % capacity
         outboxCount += 1
         outbox[place] = Operation(
@@ -193,7 +208,13 @@ struct OperationTable {
         inFlightCount -= 1
         let device = Int(slot.location.device.rawValue)
         watches[device].inFlightCount -= 1
+        watches[device].submittedCount -= 1
         watches[device].hasStirred = true
+        if _slowPath(crowdedDevices != 0),
+            watches[device].submittedCount < watches[device].submittedMax
+        {
+            crowdedDevices &= ~(1 << UInt64(device))
+        }
         lateDevices &= ~(1 << UInt64(device))
         return slot
     }
@@ -202,6 +223,10 @@ struct OperationTable {
 
     func isSilent(_ device: DeviceIndex) -> Bool {
         silentDevices >> UInt64(device.rawValue) & 1 == 1
+    }
+
+    func isCrowded(_ device: DeviceIndex) -> Bool {
+        crowdedDevices >> UInt64(device.rawValue) & 1 == 1
     }
 
     func isLate(_ device: DeviceIndex) -> Bool {

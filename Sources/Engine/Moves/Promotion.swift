@@ -115,7 +115,8 @@ extension Lane {
     private func hasFreeMove(leaving count: Int) -> Bool {
         var free = 0
         for move in 0..<moves.count where moves[move].phase == .free { free += 1 }
-        return free > count && operations.freeCount > configuration.recordDataBlockMax + 64
+        return free > count && operations.crowdedDevices == 0
+            && operations.freeCount > configuration.recordDataBlockMax + 64
     }
 
     private var movesInFlightMask: UInt64 {

@@ -24,6 +24,15 @@ extension Lane {
     func prepareMerge(_ request: Int, _ part: ChangePart, in found: PartLeaves) -> PartOutcome {
         if requests[request].mergePhase == .ready { return .appended }
         guard operations.spareCount >= 2 else { return .stalled }
+        let ends = [
+            part.hasPartialHead ? part.first : nil, part.hasPartialTail ? part.end - 1 : nil,
+        ]
+        for case let block? in ends {
+            let slot = found.slot(of: block)
+            if crowdedDisk(for: request, slot, from: block, to: block + 1) != nil {
+                return .stalled
+            }
+        }
         if part.hasPartialHead {
             guard fetch(part.first, into: 0, request, part, in: found) else { return .finished }
         }

@@ -57,6 +57,10 @@ extension Lane {
             case .loading(let slot): return wait(request, forLeafIn: slot)
             case .noRoom: return append(request, to: &stalledReads)
             case .ready(let slot):
+                if let disk = crowdedDisk(for: request, slot, from: block, to: stop) {
+                    statistics.readsCrowdedOut += 1
+                    return append(request, to: &crowdedReads[Int(disk.rawValue)])
+                }
                 guard readLeaf(request, slot, from: block, to: stop, first: first) else { return }
             }
             requests[request].progress = stop - first
