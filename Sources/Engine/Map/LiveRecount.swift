@@ -70,7 +70,8 @@ extension Lane {
 
     /// Counts the next leaves.
     func runRecount() {
-        guard recounting?.isAwaiting == false else { return }
+        // One question at a time, however often it is begun anew.
+        guard recounting?.isAwaiting == false, staleRecountCount == 0 else { return }
         if shutdown.isBegun { return recounting = nil }
         for _ in 0..<Lane.leavesCountedPerTurn {
             guard let place = nextCounted() else { return endRecount() }
