@@ -78,7 +78,7 @@ package enum Mutant: String, CaseIterable, Sendable {
     case recountMissesChanges
     case silenceSuffered
     case lentBufferReused
-    case crowdedReadsForgotten
+    case crowdForgotten
     case mirrorUnflushed
     case mirrorBeginsEarly
     case mirrorOverTold

@@ -25,6 +25,14 @@ extension LaneBench {
         return Array(cold.prefix(count))
     }
 
+    /// Where chunks begin that lie on disk alone; who reads a block of each has none promoted.
+    fileprivate func coldChunks(_ count: Int) -> [UInt64] {
+        let quarters = coldQuarters((count + 3) / 4).map { UInt64($0) << 18 }
+        return Array(
+            quarters.flatMap { stride(from: $0, to: $0 + 1 << 18, by: 65_536) }.prefix(count)
+        )
+    }
+
     /// Asks for bytes of a volume and leaves the answer to `settleBesidesDisk`.
     fileprivate func ask(_ volume: VolumeSlot, at offset: UInt64, count: Int) {
         lane.read(volume, offset: offset, byteCount: count, context: context())
@@ -129,20 +137,15 @@ func `flash makes room without a disk that hangs`(moveCount: Int) throws {
 @Test(arguments: [false, true])
 func `a disk leaves operations to flash`(hangs: Bool) throws {
     let bench = try LaneBench(flashSegments: 24, diskSegments: 64)
-    bench.configuration.operationCount = 512
+    bench.configuration.operationCount = 384
     bench.configuration.buffers[0] = BufferClass(blockCount: 2, count: 1024)
     try bench.open()
     let volume = bench.fillBeyondFlash()
-    let cold = bench.coldQuarters(10)
-    // More than there are operations, each of another block.
-    let offsets = cold.flatMap { quarter in
-        stride(from: UInt64(quarter) << 18, to: UInt64(quarter + 1) << 18, by: 4096)
-    }
-    #expect(offsets.count > 512)
+    let offsets = bench.coldChunks(400)
     var held: [Operation] = []
     for offset in offsets { bench.ask(volume, at: offset, count: 4096) }
     #expect(bench.settleBesidesDisk(seconds: 1, &held).isEmpty)
-    #expect(held.count <= 512 / 4)
+    #expect(held.count == 384 / 4)
     bench.ask(volume, at: 255 << 18, count: 1 << 18)
     bench.begin(volume, at: 254 << 18, pattern(1, count: 1 << 18), isDurable: true)
     #expect(bench.settleBesidesDisk(seconds: 1, &held) == [.done, .done])
@@ -192,4 +195,43 @@ func `a disk leaves operations to flash`(hangs: Bool) throws {
     }
     #expect(bench.lane.isIdle)
     #expect(bench.isFilled(volume))
+}
+
+@Test func `who waits for a disk that is always crowded comes to his turn`() throws {
+    let bench = try LaneBench(flashSegments: 24, diskSegments: 64)
+    bench.configuration.operationCount = 384
+    bench.configuration.buffers[0] = BufferClass(blockCount: 2, count: 1024)
+    try bench.open()
+    let volume = bench.fillBeyondFlash()
+    var offsets = bench.coldChunks(400)
+    var held: [Operation] = []
+    for _ in 0..<150 { bench.ask(volume, at: offsets.removeFirst(), count: 4096) }
+    #expect(bench.settleBesidesDisk(seconds: 1, &held).isEmpty)
+    #expect(held.count == 384 / 4)
+    // Both ends of the write have to be read.
+    let partial = offsets.removeLast() + 100
+    bench.begin(volume, at: partial, pattern(1, count: 8192))
+    #expect(bench.settleBesidesDisk(seconds: 1, &held).isEmpty)
+    // Whole blocks do not wait behind it.
+    bench.begin(volume, at: 255 << 18, pattern(2, count: 65_536))
+    #expect(bench.settleBesidesDisk(seconds: 1, &held) == [.done])
+    // For each read that is answered another one comes.
+    var readCount = 0
+    while readCount < 200, bench.lane.statistics.mergeReads == 0 {
+        bench.carry(out: [held.removeFirst()])
+        bench.ask(volume, at: offsets.removeFirst(), count: 4096)
+        readCount += bench.settleBesidesDisk(seconds: 1, &held).count { $0 == .done }
+        #expect(held.count <= 384 / 4 + 1)
+    }
+    // There were 54 before it.
+    #expect(bench.lane.statistics.mergeReads == 2)
+    #expect(readCount == 55)
+    while !held.isEmpty {
+        let answered = held
+        held = []
+        bench.carry(out: answered)
+        #expect(bench.settleBesidesDisk(seconds: 1, &held).allSatisfy { $0 == .done })
+    }
+    #expect(bench.read(volume, at: partial, count: 8192) == pattern(1, count: 8192))
+    #expect(bench.lane.isIdle)
 }

@@ -38,7 +38,7 @@ struct LaneSums {
             // Times that a lane found that a device hangs, and reads that waited for it no more.
             JSONField("hangCount", sum(\.devicesHung)),
             JSONField("abandonedReadCount", sum(\.readsBegunAnew)),
-            JSONField("crowdedReadCount", sum(\.readsCrowdedOut)),
+            JSONField("crowdedOutCount", sum(\.requestsCrowdedOut)),
             JSONField("refusedMoveCount", sum(\.movesRefused)),
             JSONField("diskFlushCount", sum(\.diskFlushes)),
             // Records of copies on a disk that were left unused, as its flush failed or hung.

@@ -5,62 +5,100 @@ internal import Units
 // checkpoints wait for, would get none.  Each disk has a share, of all disks together a quarter of
 // the operations.  One that has it is crowded, until it answers:
 //
-//      a read that needs it            waits in its list, others pass it
-//      a write to a part of a block    waits at the head of the writes that wait
-//      moves that read from disk       are not begun
+//      a read                          takes what others have, and waits in the disk's list
+//      a write to a part of a block    waits in that list until it may ask for the old contents
+//      a move that reads from disk     is not begun, if one of its kind is reading
 //
-// Who is let in asks at once for all that it needs, so that the share may be overrun by the blocks
-// of one leaf.
+// Those that wait in a list hold up nobody else, and go on in their order, one for each answer.
+// Who is let in asks at once for all that it needs, so that a share may be overrun by the blocks of
+// one leaf, or of one move.
 extension Lane {
     /// Sets some operations aside for the log, and gives each disk its share.
     func divideOperations() {
         operations.reserve = 2 + (Witness.pairCount + 2) * pool.devices.count
         let disks = pool.devices.filter { $0.role == .disk }
         for disk in disks {
-            operations.limit(disk.index, to: operations.capacity / 4 / disks.count)
+            operations.limit(disk.index, to: max(1, operations.capacity / 4 / disks.count))
         }
     }
 
-    /// The crowded disk that a request has to read these blocks of a leaf from; nil for none.
-    func crowdedDisk(
+    /// The first of these blocks of a leaf that a request has to read from a crowded disk, and that
+    /// disk; nil when there is none.
+    func crowded(
         for request: Int,
         _ slot: Int,
         from start: UInt64,
         to stop: UInt64
-    ) -> DeviceIndex? {
+    ) -> (block: UInt64, disk: DeviceIndex)? {
         guard operations.crowdedDevices != 0 else { return nil }
         let base = start / UInt64(Geometry.blocksPerLeaf) * UInt64(Geometry.blocksPerLeaf)
         for block in start..<stop {
             let state = leaves.state(slot, Int(block - base))
             guard state.isStored else { continue }
-            let location = answering(
-                source(of: state, at: block, for: request),
-                of: state,
-                at: block,
-                for: request
-            )
-            if location.isPlace, operations.isCrowded(location.device),
-                bufferedBlock(at: location) == nil
-            {
-                return location.device
-            }
+            let source = source(of: state, at: block, for: request)
+            guard source.isPlace else { continue }
+            let location = answering(source, of: state, at: block, for: request)
+            guard location.isPlace, operations.isCrowded(location.device),
+                bufferedBlock(at: source) == nil,
+                movedBlock(at: source, Int(leaves.entries[slot].volume), block, state.sequence)
+                    == nil
+            else { continue }
+            // Who waits for a promotion asks for nothing.
+            if isBeingPromoted(slot, block: Int(block - base), for: request) { return nil }
+            return (block, location.device)
         }
         return nil
     }
 
-    /// Tries the reads again that wait for a disk, as far as it has room or hangs, oldest first.
-    /// To be called when it has answered, so that no later one comes before them.
-    func retryCrowded(_ device: DeviceIndex) {
-        guard !Mutant.crowdedReadsForgotten.isOn else { return }
-        let place = Int(device.rawValue)
-        var reads = crowdedReads[place]
-        crowdedReads[place] = RequestList()
-        while !operations.isCrowded(device) || hangs(device), let read = popFirst(of: &reads) {
-            resume(read)
+    /// Has a request wait until a disk has answered others.
+    func waitInCrowd(_ request: Int, of disk: DeviceIndex) {
+        statistics.requestsCrowdedOut += 1
+        append(request, to: &crowds[Int(disk.rawValue)])
+    }
+
+    /// Lets those go on that wait for a disk, as far as it has room or hangs, oldest first.  To be
+    /// called when it has answered, so that no later one comes before them.
+    func retryCrowd(of disk: DeviceIndex) {
+        guard !Mutant.crowdForgotten.isOn else { return }
+        let place = Int(disk.rawValue)
+        var waiting = crowds[place]
+        crowds[place] = RequestList()
+        while !operations.isCrowded(disk) || hangs(disk), let request = popFirst(of: &waiting) {
+            resume(request)
         }
-        // One that goes on in another leaf comes behind those that were not tried.
-        var later = crowdedReads[place]
-        crowdedReads[place] = reads
-        while let read = popFirst(of: &later) { append(read, to: &crowdedReads[place]) }
+        // One that needs more of it comes behind those that were not tried.
+        var later = crowds[place]
+        crowds[place] = waiting
+        while let request = popFirst(of: &later) { append(request, to: &crowds[place]) }
+    }
+
+    /// Whether a move may begin to read a chunk from disk, if it does.
+    func mayRead(_ candidate: MoveCandidate) -> Bool {
+        guard operations.crowdedDevices != 0,
+            let disk = disk(readFor: candidate), operations.isCrowded(disk)
+        else { return true }
+        for move in 0..<moves.count where moves[move].phase == .reading {
+            if moveItems[firstItem(move)].purpose == candidate.purpose { return false }
+        }
+        return true
+    }
+
+    private func disk(readFor candidate: MoveCandidate) -> DeviceIndex? {
+        switch candidate.purpose {
+        case .keep, .demote: return nil
+        case .relocate: return pool.address(of: Int(candidate.segment)).device
+        case .promote:
+            guard let slot = leaves.find(volume: candidate.volume, index: candidate.leaf) else {
+                return nil
+            }
+            let first = Int(candidate.chunk) * Geometry.blocksPerChunk
+            for block in first..<(first + Geometry.blocksPerChunk) {
+                let state = leaves.state(slot, block)
+                if state.isStored, state.flash.isNowhere, state.disk.isPlace {
+                    return state.disk.device
+                }
+            }
+            return nil
+        }
     }
 }

@@ -111,8 +111,8 @@ package final class Lane: @unchecked Sendable {
     var finished: FinishedQueue
     var stalledWrites = RequestList()
     var stalledReads = RequestList()
-    /// Of each device: reads that wait until it has answered others.
-    var crowdedReads: [RequestList]
+    /// Of each device: requests that wait until it has answered others.
+    var crowds: [RequestList]
     var conflicted = RequestList()
     /// Two blocks for each request, touched only by those that cover a block in part.
     let mergeArena: Arena
@@ -256,7 +256,7 @@ package final class Lane: @unchecked Sendable {
             repeating: MoveItem()
         )
         diskFlushes = pool.devices.map { DiskFlush(device: $0.index) }
-        crowdedReads = pool.devices.map { _ in RequestList() }
+        crowds = pool.devices.map { _ in RequestList() }
         scanArena = Arena(
             byteCount: 2 * Reclaim.sliceBlockCount * Geometry.blockByteCount,
             isPopulated: configuration.isPopulated
@@ -374,7 +374,7 @@ package final class Lane: @unchecked Sendable {
         case .discard: break
         case .orphan: completeOrphan(slot)
         }
-        if _slowPath(crowdedReads[Int(device.rawValue)].first >= 0) { retryCrowded(device) }
+        if _slowPath(crowds[Int(device.rawValue)].first >= 0) { retryCrowd(of: device) }
     }
 
     /// Nothing is in flight and nothing waits.

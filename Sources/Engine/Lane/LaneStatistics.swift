@@ -66,8 +66,8 @@ package struct LaneStatistics: Sendable {
     package var readsBegunAnew: UInt64 = 0
     /// Looks at reads that waited on, as there was no other buffer.
     package var readsWithoutBuffer: UInt64 = 0
-    /// Reads that waited until a crowded disk had answered others.
-    package var readsCrowdedOut: UInt64 = 0
+    /// Times that a request waited until a crowded disk had answered others.
+    package var requestsCrowdedOut: UInt64 = 0
     /// Flushes of disks behind moves.
     package var diskFlushes: UInt64 = 0
     /// Records of copies that a disk had taken and that were left unused: a flush of it failed, it

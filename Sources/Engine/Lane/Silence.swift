@@ -79,7 +79,7 @@ extension Lane {
             default: break
             }
         }
-        for device in pool.devices where hangs(device.index) { retryCrowded(device.index) }
+        for device in pool.devices where hangs(device.index) { retryCrowd(of: device.index) }
     }
 
     /// A device has answered that did not for long.
@@ -94,13 +94,13 @@ extension Lane {
     /// so then as well; else it is looked at again.
     private func beginAnew(_ request: Int, _ slot: OperationSlot) {
         guard requests[request].phase == .active else { return }
-        // What flash refused a while ago it may give now.
-        requests[request].forgetRefused()
         // Who waits in a list goes on from there.
         let isWaiting = requests[request].progress < requests[request].blockCount
         if let buffer = buffers.take(blockCount: Int(requests[request].blockCount)) {
             lendBuffer(of: request)
             requests[request].buffer = buffer
+            // What flash refused a while ago it may give now.
+            requests[request].forgetRefused()
             requests[request].progress = 0
             requests[request].isToReadAgain = false
             requests[request].isHole = true

@@ -74,10 +74,8 @@ extension Lane {
             }
             // A disk that hangs keeps those that need it, and reclaim on flash goes on.
             let needsDisk = purpose != .keep
-            let readsDisk = purpose == .promote || purpose == .relocate
-            guard !readsDisk || operations.crowdedDevices == 0 else { return }
             guard free > leavingSlots, slot >= 0, mayHoldMore(needsDisk: needsDisk),
-                operations.freeCount > configuration.recordDataBlockMax + 64
+                mayRead(candidates[0]), operations.freeCount > configuration.recordDataBlockMax + 64
             else { return }
             candidates.sort { $0.precedes($1) }
             var taken = 0

@@ -38,6 +38,15 @@ extension Lane {
         return nil
     }
 
+    /// Whether a request will wait for a promotion that is reading a block.
+    func isBeingPromoted(_ slot: Int, block: Int, for request: Int) -> Bool {
+        guard requests[request].kind == .read, !requests[request].hasPromoted else { return false }
+        let chunk = block / Geometry.blocksPerChunk
+        let base = leaves.entries[slot].index * UInt64(Geometry.blocksPerLeaf)
+        return leaves.entries[slot].movingChunks >> UInt32(chunk) & 1 == 1
+            && readingPromotion(of: leaves.entries[slot].volume, base, chunk) != nil
+    }
+
     /// Chunks that one promotion takes at most: one record of copies.
     private static var promotedChunkMax: Int { 16 }
 
@@ -115,8 +124,7 @@ extension Lane {
     private func hasFreeMove(leaving count: Int) -> Bool {
         var free = 0
         for move in 0..<moves.count where moves[move].phase == .free { free += 1 }
-        return free > count && operations.crowdedDevices == 0
-            && operations.freeCount > configuration.recordDataBlockMax + 64
+        return free > count && operations.freeCount > configuration.recordDataBlockMax + 64
     }
 
     private var movesInFlightMask: UInt64 {

@@ -195,6 +195,10 @@ extension Lane {
                 // It comes back when the old blocks are there.
                 _ = popFirst(of: &stalledWrites)
                 return true
+            case .crowded(let disk):
+                _ = popFirst(of: &stalledWrites)
+                waitInCrowd(request, of: disk)
+                return true
             }
         }
     }
@@ -208,6 +212,7 @@ extension Lane {
         case leaf(Int)
         case conflict
         case merging
+        case crowded(DeviceIndex)
     }
 
     /// Appends the next part of a change, or says what it waits for.

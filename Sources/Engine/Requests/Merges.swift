@@ -24,15 +24,7 @@ extension Lane {
     func prepareMerge(_ request: Int, _ part: ChangePart, in found: PartLeaves) -> PartOutcome {
         if requests[request].mergePhase == .ready { return .appended }
         guard operations.spareCount >= 2 else { return .stalled }
-        let ends = [
-            part.hasPartialHead ? part.first : nil, part.hasPartialTail ? part.end - 1 : nil,
-        ]
-        for case let block? in ends {
-            let slot = found.slot(of: block)
-            if crowdedDisk(for: request, slot, from: block, to: block + 1) != nil {
-                return .stalled
-            }
-        }
+        if let disk = crowdedDisk(for: request, part, in: found) { return .crowded(disk) }
         if part.hasPartialHead {
             guard fetch(part.first, into: 0, request, part, in: found) else { return .finished }
         }
@@ -42,6 +34,27 @@ extension Lane {
         guard requests[request].operationCount > 0 else { return .appended }
         requests[request].mergePhase = .reading
         return .merging
+    }
+
+    /// The crowded disk that the first of the old blocks has to be read from that are on disk; nil
+    /// for none.  The second one is asked for along with it.
+    private func crowdedDisk(
+        for request: Int,
+        _ part: ChangePart,
+        in found: PartLeaves
+    ) -> DeviceIndex? {
+        guard operations.crowdedDevices != 0 else { return nil }
+        for (isNeeded, block) in [
+            (part.hasPartialHead, part.first), (part.hasPartialTail, part.end - 1),
+        ] where isNeeded {
+            let slot = found.slot(of: block)
+            if let crowded = crowded(for: request, slot, from: block, to: block + 1) {
+                return crowded.disk
+            }
+            let state = leaves.state(slot, Int(block % UInt64(Geometry.blocksPerLeaf)))
+            if state.isStored && state.flash.isNowhere { return nil }
+        }
+        return nil
     }
 
     /// Gets one old block, or asks a device for it; false when it is poisoned: the request failed.

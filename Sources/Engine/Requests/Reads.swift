@@ -47,7 +47,7 @@ extension Lane {
         while requests[request].progress < end - first {
             let block = first + requests[request].progress
             let leaf = block / UInt64(Geometry.blocksPerLeaf)
-            let stop = min(end, (leaf + 1) * UInt64(Geometry.blocksPerLeaf))
+            var stop = min(end, (leaf + 1) * UInt64(Geometry.blocksPerLeaf))
             guard operations.spareCount >= Int(stop - block) else {
                 return append(request, to: &stalledReads)
             }
@@ -57,11 +57,14 @@ extension Lane {
             case .loading(let slot): return wait(request, forLeafIn: slot)
             case .noRoom: return append(request, to: &stalledReads)
             case .ready(let slot):
-                if let disk = crowdedDisk(for: request, slot, from: block, to: stop) {
-                    statistics.readsCrowdedOut += 1
-                    return append(request, to: &crowdedReads[Int(disk.rawValue)])
-                }
-                guard readLeaf(request, slot, from: block, to: stop, first: first) else { return }
+                let crowded = crowded(for: request, slot, from: block, to: stop)
+                stop = crowded?.block ?? stop
+                guard
+                    block == stop
+                        || readLeaf(request, slot, from: block, to: stop, first: first)
+                else { return }
+                requests[request].progress = stop - first
+                if let crowded { return waitInCrowd(request, of: crowded.disk) }
             }
             requests[request].progress = stop - first
         }

@@ -67,7 +67,7 @@ package enum Probe: Int, Sendable, CaseIterable {
     /// A read or write was answered although the only device with the block hung.
     case answeredForSilent
     case onlyGoodCopyRefused
-    case readCrowdedOut
+    case requestCrowdedOut
     case volumeShrunkUnderWrites
     case lateWriteRefused
     case recountedBesideHosts

@@ -83,7 +83,7 @@ extension SimulatedWorld {
             if statistics.recordsAppendedAgain > 0 { journal.met(.recordAppendedAgain) }
             if statistics.segmentsContinued > 0 { journal.met(.segmentContinued) }
             if statistics.blocksTakenForLost > 0 { journal.met(.unreadableTakenForLost) }
-            if statistics.readsCrowdedOut > 0 { journal.met(.readCrowdedOut) }
+            if statistics.requestsCrowdedOut > 0 { journal.met(.requestCrowdedOut) }
             if statistics.mapSearches > 0 { journal.met(.mapSearched) }
             if statistics.mirrorRounds > 0 { journal.met(.mirrorRoundEnded) }
             if statistics.mirrorsGivenUp > 0 { journal.met(.mirrorGivenUp) }
