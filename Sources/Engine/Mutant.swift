@@ -79,6 +79,8 @@ package enum Mutant: String, CaseIterable, Sendable {
     case silenceSuffered
     case lentBufferReused
     case crowdForgotten
+    case superblocksMendedInPlace
+    case superblocksNotMended
     case mirrorUnflushed
     case mirrorBeginsEarly
     case mirrorOverTold

@@ -29,7 +29,7 @@ final class OpenPool: Sendable {
     let catalogue: CatalogueService
     let report: RecoveryReport
     /// Devices whose superblocks did not agree and were written anew.
-    let mendedPaths: [String]
+    let superblockMends: [SuperblockMend]
     let incarnation: UInt32
     /// Volumes as recovery found them.
     let volumes: [(slot: VolumeSlot, row: VolumeRow)]
@@ -51,8 +51,8 @@ final class OpenPool: Sendable {
         try Self.ring { () throws(RingError) in try Ring.checkKernel() }
         row = opened.pool
         devices = opened.devices.sorted { $0.index < $1.index }
-        let (files, mended) = try PoolDevices.open(devices, of: row)
-        mendedPaths = mended
+        let (files, mends) = try PoolDevices.open(devices, of: row)
+        superblockMends = mends
         for file in files {
             try Self.converting { () throws(DeviceError) in try file.flush() }
         }

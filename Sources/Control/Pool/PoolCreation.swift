@@ -1,4 +1,5 @@
 internal import Catalogue
+internal import Engine
 internal import Format
 internal import IO
 internal import Units
@@ -111,7 +112,11 @@ package struct PoolCreation {
         let place = try makeCatalogue(rows)
         do throws(ControlError) {
             for (file, row) in zip(files, rows.devices) {
-                try SuperblockStore(file).write(superblock(of: row, rows))
+                do throws(DeviceError) {
+                    try SuperblockStore(file).write(superblock(of: row, rows))
+                } catch {
+                    throw ControlError(error)
+                }
             }
         } catch {
             for file in files { SuperblockStore(file).wipe() }

@@ -1,4 +1,5 @@
 internal import Catalogue
+internal import Engine
 internal import Format
 internal import IO
 internal import Units

@@ -1,4 +1,5 @@
 internal import Catalogue
+internal import Engine
 internal import Format
 internal import IO
 internal import Units
@@ -51,25 +52,29 @@ enum PoolDevices {
     /// Opens and locks every device of the pool, in the order of their indexes.
     ///
     /// Each must be who the catalogue says: its superblock names it, its pool and its division.
-    /// Copies of a superblock that do not agree are written anew; `mended` names their devices.
+    /// Copies of a superblock that do not agree are written anew; `mends` tells of which devices.
     static func open(
         _ rows: [DeviceRow],
         of pool: PoolRow
-    ) throws(ControlError) -> (files: [DeviceFile], mended: [String]) {
+    ) throws(ControlError) -> (files: [DeviceFile], mends: [SuperblockMend]) {
         var files: [DeviceFile] = []
-        var mended: [String] = []
+        var mends: [SuperblockMend] = []
         for row in rows.sorted(by: { $0.index < $1.index }) {
             let file = try open(row.path)
             let store = SuperblockStore(file)
             let choice = try store.choose()
             try check(choice.superblock, row, pool, file)
             if !choice.isWhole {
-                try store.write(choice.superblock, order: choice.writeOrder)
-                mended.append(row.path)
+                do throws(DeviceError) {
+                    let count = try store.mend(choice)
+                    mends.append(SuperblockMend(path: row.path, refusedCount: count))
+                } catch {
+                    throw ControlError(error)
+                }
             }
             files.append(file)
         }
-        return (files, mended)
+        return (files, mends)
     }
 
     /// Opens every device of the pool for reading alone, in the order of their indexes; copies of a
@@ -109,6 +114,30 @@ enum PoolDevices {
         ]
         for fact in facts where !fact.isRight {
             throw .deviceMismatch(path: row.path, fact: fact.name)
+        }
+    }
+}
+
+/// Copies of a device's superblock that were damaged or old, and were to be written anew.
+struct SuperblockMend {
+    let path: String
+    /// Copies that the device did not take.
+    let refusedCount: Int
+
+    var text: String {
+        let found = "\(path): copies of the superblock were damaged or old; "
+        guard refusedCount > 0 else { return found + "they are written anew" }
+        return found + "the device refuses to write \(refusedCount) of them anew: replace it soon"
+    }
+}
+
+extension SuperblockStore where Holder == DeviceFile {
+    /// The superblock that opens the device.
+    func choose() throws(ControlError) -> SuperblockChoice {
+        do throws(SuperblockError) {
+            return try Superblock.choose(copies: copies())
+        } catch {
+            throw .format(place: holder.path, error: FormatText(InspectionText.of(error)))
         }
     }
 }

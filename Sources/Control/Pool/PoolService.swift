@@ -162,9 +162,7 @@ package final class PoolService: ControlService {
     /// What is allowed and may surprise.
     package var warnings: [String] {
         [promiseWarning(adding: 0)].compactMap(\.self)
-            + pool.mendedPaths.map { path in
-                "\(path): copies of the superblock were damaged or old; they are written anew"
-            }
+            + pool.superblockMends.map(\.text)
     }
 
     /// Names of the volumes, as exports have them.

@@ -1,81 +1,108 @@
-internal import Format
-internal import IO
+package import Format
+package import IO
 internal import Units
 
+/// What superblocks are read from and written to: a device, whole blocks at a time.
+package protocol SuperblockHolder {
+    associatedtype Failure: Error
+    var byteCount: UInt64 { get }
+    func read(into region: BufferRegion, at offset: UInt64) throws(Failure)
+    func write(from region: BufferRegion, at offset: UInt64) throws(Failure)
+    /// Makes durable what was written before.
+    func flush() throws(Failure)
+}
+
+extension DeviceFile: SuperblockHolder {}
+
 /// The four copies of a device's superblock.
-struct SuperblockStore {
-    private let file: DeviceFile
+package struct SuperblockStore<Holder: SuperblockHolder> {
+    package let holder: Holder
     private let block = Arena(byteCount: Superblock.byteCount, isPopulated: false)
 
     // The arena's region is bound to a name before its bytes are borrowed: with the arena's own
     // property in between, the optimiser of Swift 6.3 stops with an ownership error.
 
-    init(_ file: DeviceFile) { self.file = file }
+    package init(_ holder: Holder) { self.holder = holder }
 
-    private var offsets: [UInt64] { Superblock.offsets(deviceByteCount: file.byteCount) }
+    private var offsets: [UInt64] { Superblock.offsets(deviceByteCount: holder.byteCount) }
 
-    func copies() -> [SuperblockCopy] {
+    /// What is refused is asked for once more.
+    package func copies() -> [SuperblockCopy] {
+        offsets.map { copy(at: $0) ?? copy(at: $0) ?? .unreadable }
+    }
+
+    private func copy(at offset: UInt64) -> SuperblockCopy? {
         let region = block.region
-        return offsets.map { offset in
-            do throws(DeviceError) {
-                try file.read(into: region, at: offset)
-                return SuperblockCopy(decoding: region.bytes)
-            } catch {
-                return .unreadable
-            }
+        do throws(Holder.Failure) {
+            try holder.read(into: region, at: offset)
+            return SuperblockCopy(decoding: region.bytes)
+        } catch {
+            return nil
         }
     }
 
     /// A good copy, even if it is the only one: such a device may belong to a pool.
-    func anyGood() -> Superblock? {
+    package func anyGood() -> Superblock? {
         for copy in copies() {
             if case .good(let superblock) = copy { return superblock }
         }
         return nil
     }
 
-    /// The superblock that opens the device.
-    func choose() throws(ControlError) -> SuperblockChoice {
-        do throws(SuperblockError) {
-            return try Superblock.choose(copies: copies())
-        } catch {
-            throw .format(place: file.path, error: FormatText(InspectionText.of(error)))
-        }
+    /// Writes all copies, one after another, each flushed before the next.
+    package func write(_ superblock: Superblock) throws(Holder.Failure) {
+        for copy in offsets.indices { try write(superblock, to: copy) }
     }
 
-    /// Writes all copies, one after another, each flushed before the next.
-    func write(
-        _ superblock: Superblock,
-        order: [Int] = Array(0..<DeviceLayout.superblockCount)
-    ) throws(ControlError) {
-        let region = block.region
-        var bytes = region.mutableBytes
-        superblock.encode(into: &bytes)
-        let offsets = offsets
-        for copy in order {
-            do throws(DeviceError) {
-                try file.write(from: region, at: offsets[copy])
-                try file.flush()
+    /// Writes the copies anew that do not agree with the chosen superblock, one after another, each
+    /// flushed before the next; those that agree stay as they are.
+    ///
+    /// - Returns: how many the device did not take: the others open it all the same.
+    /// - Throws: when the device refuses a flush.
+    package func mend(_ choice: SuperblockChoice) throws(Holder.Failure) -> Int {
+        var refusedCount = 0
+        let isInPlace = Mutant.superblocksMendedInPlace.isOn
+        let order = isInPlace ? choice.findings.indices.map(\.self) : choice.writeOrder
+        for copy in order where choice.findings[copy] != .agrees || isInPlace {
+            if Mutant.superblocksNotMended.isOn { break }
+            encode(choice.superblock)
+            do throws(Holder.Failure) {
+                try holder.write(from: block.region, at: offsets[copy])
             } catch {
-                throw ControlError(error)
+                refusedCount += 1
+                continue
             }
+            try holder.flush()
         }
+        return refusedCount
     }
 
     /// Writes zeros over all copies, so that the device belongs to no pool.  Returns whether all
     /// were written.
     @discardableResult
-    func wipe() -> Bool {
+    package func wipe() -> Bool {
         block.region.zero()
         var isWiped = true
         for offset in offsets {
-            do throws(DeviceError) {
-                try file.write(from: block.region, at: offset)
-                try file.flush()
+            do throws(Holder.Failure) {
+                try holder.write(from: block.region, at: offset)
+                try holder.flush()
             } catch {
                 isWiped = false
             }
         }
         return isWiped
+    }
+
+    private func write(_ superblock: Superblock, to copy: Int) throws(Holder.Failure) {
+        encode(superblock)
+        try holder.write(from: block.region, at: offsets[copy])
+        try holder.flush()
+    }
+
+    private func encode(_ superblock: Superblock) {
+        let region = block.region
+        var bytes = region.mutableBytes
+        superblock.encode(into: &bytes)
     }
 }

@@ -162,6 +162,27 @@ extension SimulatedDevice {
 }
 
 extension SimulatedDevice {
+    /// Whether a read of these blocks, outside of virtual time, is refused.
+    func refusesNow(_ blocks: Range<Int>) -> Bool {
+        isUnreadable(blocks) || faults?.refusesRecovery(blocks) ?? false
+    }
+
+    /// Takes a block at once, outside of virtual time; it is volatile.
+    func takeNow(_ block: Int, from region: BufferRegion) {
+        clear(block)
+        let cell = cells.acquire()
+        cells.region(of: cell).copy(from: region)
+        restore(
+            VolatileWrite(
+                firstBlock: block,
+                cells: [cell],
+                submitted: 0,
+                completed: 0,
+                isDiscard: false
+            )
+        )
+    }
+
     /// Flushes at once, outside of virtual time, as whoever opens the device does.
     package func makeAllDurable() {
         makeDurable(through: .max)

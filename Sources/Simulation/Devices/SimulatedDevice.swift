@@ -306,7 +306,7 @@ package final class SimulatedDevice {
     }
 
     /// A write of the block was taken: what lasted until then has ended.
-    private func clear(_ block: Int) {
+    func clear(_ block: Int) {
         faults?.clear(block)
         if !unreadable.isEmpty { unreadable.remove(block) }
         if !harmed.isEmpty { harmed.remove(block) }

@@ -84,6 +84,7 @@ final class DeviceFaults {
     var isClean: Bool { latent.isEmpty && wrong.isEmpty && lost.isEmpty }
     var damagedCount: Int { latent.count + wrong.count }
 
+    func isLatent(_ block: Int) -> Bool { latent.contains(block) }
     func markLatent(_ block: Int) { mark(block, in: &latent) }
     func markWrong(_ block: Int) { mark(block, in: &wrong) }
     func noteLost(_ block: Int) {
@@ -260,6 +261,18 @@ final class DeviceFaults {
         }
     }
 
+    /// What becomes of a copy of a superblock that is written anew: rare, and so made likely.
+    func planMend() -> PlannedFault {
+        var fault = PlannedFault.none
+        if fires(min(rates.writeErrorOneIn, 4)) {
+            fault = .writeError(doneCount: 0)
+        } else if fires(min(rates.lostWriteOneIn, 4)) {
+            fault = .lostWrite
+        }
+        count(fault, .superblockWrite)
+        return fault
+    }
+
     /// How a read ends, whose bytes are in `region`.
     func endRead(
         _ fault: PlannedFault,
@@ -324,8 +337,12 @@ final class DeviceFaults {
 
     private func recoverySite(of blocks: Range<Int>) -> FaultSite {
         let first = blocks.lowerBound - Int(DeviceGeometry.firstSegmentBlock)
-        if first < 0 { return .recoveryWitnessRead }
-        if blocks.lowerBound >= Int(geometry.firstMirrorBlock) { return .mirrorRead }
+        if DeviceLayout.isWitness(block: UInt64(blocks.lowerBound)) { return .recoveryWitnessRead }
+        let mirror = Int(geometry.firstMirrorBlock)
+        if first < 0 || blocks.lowerBound >= mirror + geometry.mirrorBlockCount {
+            return .superblockRead
+        }
+        if blocks.lowerBound >= mirror { return .mirrorRead }
         let isHeader = blocks.count == 1 && first % geometry.segmentBlockCount == 0
         return isHeader ? .recoveryHeaderRead : .recoveryRecordRead
     }

@@ -53,6 +53,8 @@ package enum FaultSite: Int, Sendable, CaseIterable {
     /// What is told to flash besides the catalogue.
     case mirrorWrite
     case recoveryHeaderRead, recoveryRecordRead, recoveryWitnessRead
+    /// Of the superblock's copies, by whoever opens the pool, who writes the bad ones anew.
+    case superblockRead, superblockWrite
     /// When the catalogue is made anew.
     case mirrorRead
     case catalogueLoad, catalogueCommit
@@ -60,7 +62,7 @@ package enum FaultSite: Int, Sendable, CaseIterable {
     package var isWrite: Bool {
         switch self {
         case .hostRecordWrite, .segmentHeaderWrite, .matureWrite, .coldWrite, .witnessWrite,
-            .mirrorWrite:
+            .mirrorWrite, .superblockWrite:
             true
         default: false
         }
@@ -77,7 +79,9 @@ package enum FaultSite: Int, Sendable, CaseIterable {
 
     package var isRecovery: Bool {
         switch self {
-        case .recoveryHeaderRead, .recoveryRecordRead, .recoveryWitnessRead, .mirrorRead: true
+        case .recoveryHeaderRead, .recoveryRecordRead, .recoveryWitnessRead, .mirrorRead,
+            .superblockRead, .superblockWrite:
+            true
         default: false
         }
     }
@@ -101,10 +105,13 @@ extension FaultClass {
         case .writeError: return site.isWrite
         // A witness is one block.  Devices that lose it as often as they are told are like those
         // that were put back from a copy, and are refused.
-        case .partialWrite, .lostWrite: return site.isWrite && site != .witnessWrite
+        case .partialWrite:
+            return site.isWrite && site != .witnessWrite && site != .superblockWrite
+        case .lostWrite: return site.isWrite && site != .witnessWrite
         // They go astray among the segments.
         case .misdirectedWrite:
             return site.isWrite && site != .witnessWrite && site != .mirrorWrite
+                && site != .superblockWrite
         case .flushError, .lyingFlush: return site.isFlush
         // Whoever opens a pool finds its devices there.
         case .absence, .hang: return !site.isRecovery

@@ -78,6 +78,8 @@ package enum Probe: Int, Sendable, CaseIterable {
     case scrubPoisoned
     case scrubDoubtSettled
     case rotOverwritten
+    case superblockMended
+    case cutWhileSuperblockMended
     case catalogueLost
     case catalogueMadeAnew
     /// From the checkpoint before the last one that it had committed.

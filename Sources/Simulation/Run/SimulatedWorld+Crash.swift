@@ -125,6 +125,7 @@ extension SimulatedWorld {
 
     /// Opens the pool from what the devices and the catalogue hold; often more than once.
     func recover() {
+        openSuperblocks()
         loseCatalogueAtTimes()
         substituteDevices()
         copyDeviceAtTimes()
@@ -297,10 +298,7 @@ struct SimulatedSource: RecoverySource {
 
     func read(_ device: DeviceIndex, block: UInt64, into region: BufferRegion) -> Bool {
         let blocks = Int(block)..<(Int(block) + region.byteCount / 4096)
-        let one = devices[Int(device.rawValue)]
-        if one.isUnreadable(blocks) || one.faults?.refusesRecovery(blocks) ?? false {
-            return false
-        }
+        if devices[Int(device.rawValue)].refusesNow(blocks) { return false }
         devices[Int(device.rawValue)].readNow(offset: block * 4096, into: region)
         return true
     }

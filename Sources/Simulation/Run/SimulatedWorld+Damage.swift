@@ -93,11 +93,12 @@ extension SimulatedWorld {
         guard let atlas, atlas.damagedCount - harmedCount < FaultRates.damagedBlockMax else {
             return
         }
-        switch atlas.faults[0].random.below(15) {
+        switch atlas.faults[0].random.below(16) {
         case 0, 1: return damageTable(hit)
         case 2, 3: return damageSegmentHeader(hit)
         case 4: return damageWitness(hit)
         case 5: return damageMirror(hit)
+        case 6: return damageSuperblock(hit)
         default: break
         }
         guard let (index, chosen) = chooseBlock() else { return }

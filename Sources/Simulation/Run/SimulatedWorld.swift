@@ -172,6 +172,7 @@ package final class SimulatedWorld {
             journal: journal
         )
         atlas = Self.makeAtlas(parameters, geometries, devices, journal)
+        formatDevices()
     }
 
     /// Returns what the world took from the memory that seeds share.
@@ -274,6 +275,9 @@ package final class SimulatedWorld {
                 order.end(image, tables: catalogue.tables)
                 noteMirror(image.position)
                 copyDeviceAtTimes()
+            }
+            if case .load(let key) = request {
+                journal.trace("catalogue gives leaf \(key.tree.rawValue)/\(key.index)")
             }
             lanes[lane].answer(answer)
             needsTurn[lane] = true
