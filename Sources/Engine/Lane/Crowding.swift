@@ -7,11 +7,11 @@ internal import Units
 //
 //      a read                          takes what others have, and waits in the disk's list
 //      a write to a part of a block    waits in that list until it may ask for the old contents
-//      a move that reads from disk     is not begun, if one of its kind is reading
+//      a move that reads from disk     is not begun, if one of its kind is reading there
 //
-// Those that wait in a list hold up nobody else, and go on in their order, one for each answer.
-// Who is let in asks at once for all that it needs, so that a share may be overrun by the blocks of
-// one leaf, or of one move.
+// Those that wait in a list hold up nobody else, and go on in their order, one for each answer; one
+// whose leaf has left memory meanwhile loses its place.  Who is let in asks at once for all that it
+// needs, so that a share may be overrun by the blocks of one leaf, or of one move.
 extension Lane {
     /// Sets some operations aside for the log, and gives each disk its share.
     func divideOperations() {
@@ -78,7 +78,8 @@ extension Lane {
             let disk = disk(readFor: candidate), operations.isCrowded(disk)
         else { return true }
         for move in 0..<moves.count where moves[move].phase == .reading {
-            if moveItems[firstItem(move)].purpose == candidate.purpose { return false }
+            let item = moveItems[firstItem(move)]
+            if item.purpose == candidate.purpose && item.source.device == disk { return false }
         }
         return true
     }

@@ -27,7 +27,10 @@ extension Lane {
     private func describeRequests() -> String {
         let lists = [
             "stalled writes \(describe(stalledWrites))", "stalled reads \(describe(stalledReads))",
-            "conflicted \(describe(conflicted))", "for a flush \(describe(flushWaiters))",
+            "conflicted \(describe(conflicted))",
+            "for disks \(crowds.map { describe($0) }.joined(separator: " ")), crowded "
+                + String(operations.crowdedDevices, radix: 2),
+            "for a flush \(describe(flushWaiters))",
             "unlogged \(unlogged)", "steps \(waitingSteps.count)",
             "operations \(operations.inFlightCount) of \(operations.capacity), silent devices "
                 + String(operations.silentDevices, radix: 2),

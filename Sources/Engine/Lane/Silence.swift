@@ -138,8 +138,11 @@ extension Lane {
             else { continue }
             let state = leaves.state(found, Int(address % UInt64(Geometry.blocksPerLeaf)))
             guard state.isStored else { continue }
-            let source = source(of: state, at: address, for: request)
-            if !answering(source, of: state, at: address, for: request).isPlace { return address }
+            // What flash refused a while ago it may give when there is a buffer.
+            let isSomewhere = [state.flash, state.disk].contains {
+                $0.isPlace && !hangs($0.device)
+            }
+            if !isSomewhere { return address }
         }
         return nil
     }

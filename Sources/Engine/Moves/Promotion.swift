@@ -9,9 +9,7 @@ internal import Units
 extension Lane {
     /// The promotion that a read of these blocks is to wait for; nil when it reads by itself.
     func promotionFor(_ request: Int, _ slot: Int, from start: UInt64, to stop: UInt64) -> Int? {
-        guard !requests[request].hasPromoted, !isReadOnly, !shutdown.isBegun,
-            operations.silentDevices == 0
-        else { return nil }
+        guard mayWaitForPromotion(request) else { return nil }
         let volume = leaves.entries[slot].volume
         let base = leaves.entries[slot].index * UInt64(Geometry.blocksPerLeaf)
         let firstChunk = Int(start - base) / Geometry.blocksPerChunk
@@ -38,9 +36,14 @@ extension Lane {
         return nil
     }
 
+    private func mayWaitForPromotion(_ request: Int) -> Bool {
+        !requests[request].hasPromoted && !isReadOnly && !shutdown.isBegun
+            && operations.silentDevices == 0
+    }
+
     /// Whether a request will wait for a promotion that is reading a block.
     func isBeingPromoted(_ slot: Int, block: Int, for request: Int) -> Bool {
-        guard requests[request].kind == .read, !requests[request].hasPromoted else { return false }
+        guard requests[request].kind == .read, mayWaitForPromotion(request) else { return false }
         let chunk = block / Geometry.blocksPerChunk
         let base = leaves.entries[slot].index * UInt64(Geometry.blocksPerLeaf)
         return leaves.entries[slot].movingChunks >> UInt32(chunk) & 1 == 1

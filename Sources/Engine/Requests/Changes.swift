@@ -263,7 +263,9 @@ extension Lane {
             return .finished
         }
         if isBehindAnother(request, part) { return .conflict }
-        if slot.kind != .trim && !isAdmitted(part) { return .stalled }
+        // Old contents are asked for before that: who waits for a disk waits for nothing else.
+        let isToMerge = needsMerge(slot, part)
+        if slot.kind != .trim && !isToMerge && !isAdmitted(part) { return .stalled }
         let leafOutcome = findLeaves(of: part, isTrim: slot.kind == .trim)
         switch leafOutcome {
         case .ready(let leaves):
@@ -304,9 +306,10 @@ extension Lane {
             requests[request].progress += UInt64(part.byteCount)
             return .appended
         }
-        if kind != .trim && (part.hasPartialHead || part.hasPartialTail) {
+        if needsMerge(requests[request], part) {
             let merge = prepareMerge(request, part, in: leaves)
             guard merge == .appended else { return merge }
+            guard isAdmitted(part) else { return .stalled }
         }
         let plan = entries(of: part, kind: kind, keepsSpace: requests[request].keepsSpace)
         guard makeRoom(dataCount: plan.dataCount, tableByteCount: plan.tableByteCount) else {

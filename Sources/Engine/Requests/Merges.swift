@@ -20,9 +20,14 @@ extension Lane {
         return slot.offset % 4096 != 0 || (slot.offset + slot.byteCount) % 4096 != 0
     }
 
+    /// Whether a part of a change waits for the old contents at its ends.
+    func needsMerge(_ slot: RequestSlot, _ part: ChangePart) -> Bool {
+        slot.kind != .trim && slot.mergePhase != .ready
+            && (part.hasPartialHead || part.hasPartialTail)
+    }
+
     /// Gets the old contents of the blocks at the ends of a part into the request's merge buffer.
     func prepareMerge(_ request: Int, _ part: ChangePart, in found: PartLeaves) -> PartOutcome {
-        if requests[request].mergePhase == .ready { return .appended }
         guard operations.spareCount >= 2 else { return .stalled }
         if let disk = crowdedDisk(for: request, part, in: found) { return .crowded(disk) }
         if part.hasPartialHead {

@@ -76,6 +76,27 @@ extension Lane {
         for block in block..<stop { buffers.block(buffer, Int(block - first)).zero() }
     }
 
+    /// Counts a read in the heat of a leaf's chunks; false when it waits for one to be promoted.
+    private func noteRead(
+        _ request: Int,
+        _ slot: Int,
+        from start: UInt64,
+        to stop: UInt64,
+        first: UInt64
+    ) -> Bool {
+        // A chunk in which it had to wait was counted then.
+        let chunk = UInt64(Geometry.blocksPerChunk)
+        let start = start > first ? (start + chunk - 1) / chunk * chunk : start
+        guard start < stop else { return true }
+        if let promotion = promotionFor(request, slot, from: start, to: stop) {
+            append(request, to: &moves[promotion].waiters)
+            return false
+        }
+        let base = start / UInt64(Geometry.blocksPerLeaf) * UInt64(Geometry.blocksPerLeaf)
+        touchHeat(slot, from: Int(start - base), to: Int(stop - base), .read, of: request)
+        return true
+    }
+
     /// Reads the blocks of one leaf; false when the request now waits for a promotion, or failed.
     private func readLeaf(
         _ request: Int,
@@ -88,11 +109,7 @@ extension Lane {
         let volume = Int(requests[request].volume)
         let seed = volumes[volume].seed
         let base = start / UInt64(Geometry.blocksPerLeaf) * UInt64(Geometry.blocksPerLeaf)
-        if let promotion = promotionFor(request, slot, from: start, to: stop) {
-            append(request, to: &moves[promotion].waiters)
-            return false
-        }
-        touchHeat(slot, from: Int(start - base), to: Int(stop - base), .read, of: request)
+        guard noteRead(request, slot, from: start, to: stop, first: first) else { return false }
         var run = ReadRun()
         for block in start..<stop {
             let state = leaves.state(slot, Int(block - base))

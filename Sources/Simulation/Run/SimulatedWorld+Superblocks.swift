@@ -89,7 +89,10 @@ extension SimulatedWorld {
             // The power goes once at most; then it is begun anew.
             if !openSuperblock(device, mayBeCut: true) {
                 journal.met(.cutWhileSuperblockMended)
-                devices[device].cutPower(crashes.pick(CrashMode.powerCuts))
+                // Nobody writes the blocks beside it, so that damage there would stay.
+                devices[device].cutPower(
+                    crashes.pick(CrashMode.powerCuts.filter { $0 != .neighbours })
+                )
                 _ = openSuperblock(device, mayBeCut: false)
             }
         }
@@ -145,7 +148,8 @@ extension SimulatedWorld {
 
     /// Damages copies of a device's superblock, so that two good ones are left at least.
     func damageSuperblock(_ hit: (SimulatedDevice, Int) -> Bool) {
-        guard let atlas else { return }
+        // Only an opening mends them.
+        guard let atlas, parameters.crashOneIn > 0 else { return }
         let device = atlas.faults[0].random.below(devices.count)
         let good = Superblock.offsets(deviceByteCount: devices[device].byteCount).filter {
             isGoodSuperblock(at: $0, of: device)
