@@ -235,3 +235,36 @@ func `a disk leaves operations to flash`(hangs: Bool) throws {
     #expect(bench.read(volume, at: partial, count: 8192) == pattern(1, count: 8192))
     #expect(bench.lane.isIdle)
 }
+
+@Test func `a flush of a disk that takes long holds up neither reads nor flash`() throws {
+    let bench = try LaneBench(flashSegments: 24, diskSegments: 64)
+    let volume = bench.fillBeyondFlash()
+    let cold = bench.coldChunks(40)
+    var flushes: [Operation] = []
+    for index in 0..<256 {
+        bench.now = bench.now.advanced(byNanoseconds: 1_000_000_000)
+        bench.begin(volume, at: UInt64(index % 32) << 18, pattern(index, count: 1 << 18))
+        if index % 8 == 0 { bench.ask(volume, at: cold[index / 8], count: 4096) }
+        let finished = bench.settle(completing: { operation in
+            let isHeld = operation.device == disk && operation.kind == .flush
+            if isHeld { flushes.append(operation) }
+            return !isHeld
+        })
+        #expect(finished.count == (index % 8 == 0 ? 2 : 1))
+        #expect(finished.allSatisfy { $0.status == .done })
+        for done in finished { bench.lane.release(done.token) }
+    }
+    #expect(flushes.count == 1)
+    #expect(bench.lane.statistics.movesUnflushed > 0)
+    #expect(bench.lane.statistics.devicesHung == 0)
+    bench.carry(out: flushes)
+    _ = bench.settle()
+    #expect(bench.lane.isIdle)
+    for index in 224..<256 {
+        #expect(
+            bench.read(volume, at: UInt64(index % 32) << 18, count: 1 << 18)
+                == pattern(index, count: 1 << 18)
+        )
+    }
+    #expect(bench.isFilled(volume, 32..<256))
+}

@@ -36,6 +36,8 @@ struct OperationSlot: BitwiseCopyable {
         case discard
         /// A read that its request waits for no more; `owner` is the buffer.
         case orphan
+
+        var isFlush: Bool { self == .moveFlush || self == .flush || self == .checkpointFlush }
     }
     var owner = Owner.free
     var ownerIndex: Int32 = -1
@@ -85,10 +87,15 @@ struct OperationTable {
         /// The same with those in the outbox, and how many may be.
         var submittedCount = 0
         var submittedMax = Int.max
-        /// When it answered last, or was asked for something while it owed nothing.
+        /// When it answered last, or was asked for something while it owed nothing; and likewise
+        /// for what it was asked besides flushes, which may take long and hold up nothing else.
         var quietSince = Instant(nanoseconds: 0)
+        var owesSince = Instant(nanoseconds: 0)
+        /// Of those in flight, how many are no flushes.
+        var owedCount = 0
         /// It did so since the last turn.
         var hasStirred = false
+        var hasBegun = false
     }
 
     init(capacity: Int, deviceCount: Int) {
@@ -168,6 +175,10 @@ struct OperationTable {
         let device = Int(operation.device.rawValue)
         if watches[device].inFlightCount == 0 { watches[device].hasStirred = true }
         watches[device].inFlightCount += 1
+        if operation.kind != .flush {
+            if watches[device].owedCount == 0 { watches[device].hasBegun = true }
+            watches[device].owedCount += 1
+        }
         return operation
     }
 
@@ -209,7 +220,9 @@ struct OperationTable {
         let device = Int(slot.location.device.rawValue)
         watches[device].inFlightCount -= 1
         watches[device].submittedCount -= 1
+        if !slot.owner.isFlush { watches[device].owedCount -= 1 }
         watches[device].hasStirred = true
+        watches[device].hasBegun = true
         if _slowPath(crowdedDevices != 0),
             watches[device].submittedCount < watches[device].submittedMax
         {
@@ -235,9 +248,15 @@ struct OperationTable {
 
     /// To be called when a turn begins.
     func noteTime(_ now: Instant) {
-        for device in 0..<watches.count where watches[device].hasStirred {
-            watches[device].hasStirred = false
-            watches[device].quietSince = now
+        for device in 0..<watches.count {
+            if watches[device].hasStirred {
+                watches[device].hasStirred = false
+                watches[device].quietSince = now
+            }
+            if watches[device].hasBegun {
+                watches[device].hasBegun = false
+                watches[device].owesSince = now
+            }
         }
     }
 
@@ -253,13 +272,17 @@ struct OperationTable {
             let since = watches[device].quietSince
             guard since.advanced(byNanoseconds: late) <= now else { continue }
             lateDevices |= 1 << UInt64(device)
-            guard since.advanced(byNanoseconds: silent) <= now else { continue }
+            guard watches[device].owedCount > 0,
+                watches[device].owesSince.advanced(byNanoseconds: silent) <= now
+            else { continue }
             let index = DeviceIndex(UInt8(device))
             if !isSilent(index) { found.append(index) }
             silentDevices |= 1 << UInt64(device)
         }
         return found
     }
+
+    mutating func noteLate(_ device: DeviceIndex) { lateDevices |= 1 << UInt64(device.rawValue) }
 
     /// The device answers; false when it did so before.
     mutating func noteAnswer(of device: DeviceIndex) -> Bool {

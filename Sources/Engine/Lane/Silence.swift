@@ -2,8 +2,8 @@ internal import Format
 internal import IO
 internal import Units
 
-// A device that answers nothing of what it was asked for `silenceMax` hangs.  Who waits for it is
-// told, so that it takes no host along that does not need it:
+// A device that answers nothing for `silenceMax` though it was asked for more than a flush hangs.
+// Who waits for it is told, so that it takes no host along that does not need it:
 //
 //      a read                   begins anew in another buffer: from the other copy of a block, or
 //                               it ends with an error.  The old buffer, which the device may still
@@ -56,6 +56,14 @@ extension Lane {
                     + "\(configuration.silenceMax / 1_000_000_000) s"
             )
             statistics.devicesHung += 1
+        }
+        // Of a flush that takes so long nobody knows when it ends: what is on that disk alone for
+        // it stays where it was.
+        for index in diskFlushes.indices where diskFlushes[index].isInFlight {
+            let begunAt = diskFlushes[index].begunAt
+            guard begunAt.advanced(byNanoseconds: configuration.silenceMax) <= now else { continue }
+            operations.noteLate(diskFlushes[index].device)
+            if !Mutant.silenceSuffered.isOn { dropLanded(index) }
         }
         // What is moved from now on goes elsewhere.
         if operations.lateDevices != 0, cold.segment >= 0, operations.isLate(cold.device),

@@ -32,6 +32,7 @@ struct DiskFlush {
     /// Those that it covers.
     var covered: [LandedMove] = []
     var isInFlight = false
+    var begunAt = Instant(nanoseconds: 0)
     /// It ended well, and waits for those of other lanes.
     var bar: FlushBar?
 
@@ -40,9 +41,10 @@ struct DiskFlush {
     var isIdle: Bool { waiting.isEmpty && covered.isEmpty && !isInFlight && bar == nil }
 
     /// The flush that is submitted now covers all that waits.
-    mutating func begin() {
+    mutating func begin(now: Instant) {
         covered = takeWaiting()
         isInFlight = true
+        begunAt = now
     }
 
     mutating func takeWaiting() -> [LandedMove] {
@@ -112,7 +114,7 @@ extension Lane {
 
     private func submitDiskFlush(_ index: Int) {
         let device = diskFlushes[index].device
-        diskFlushes[index].begin()
+        diskFlushes[index].begin(now: now)
         statistics.diskFlushes += 1
         operations.submit(
             .flush,
