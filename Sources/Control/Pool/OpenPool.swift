@@ -28,7 +28,7 @@ final class OpenPool: Sendable {
     let state: ServerState
     let catalogue: CatalogueService
     let report: RecoveryReport
-    /// Devices whose superblocks did not agree and were written anew.
+    /// Devices with copies of the superblock that did not agree, and what became of them.
     let superblockMends: [SuperblockMend]
     let incarnation: UInt32
     /// Volumes as recovery found them.
