@@ -11,6 +11,15 @@ private let disk = DeviceIndex(1)
 
 private func isAnswered(_ operation: Operation) -> Bool { operation.device != disk }
 
+/// A lane whose disk has a share of 96 operations.
+private func makeCrowdedBench() throws -> (LaneBench, VolumeSlot) {
+    let bench = try LaneBench(flashSegments: 24, diskSegments: 64)
+    bench.configuration.operationCount = 384
+    bench.configuration.buffers[0] = BufferClass(blockCount: 2, count: 1024)
+    try bench.open()
+    return (bench, bench.fillBeyondFlash())
+}
+
 extension LaneBench {
     /// The first quarters of a mebibyte that lie on disk alone.
     fileprivate func coldQuarters(_ count: Int) -> [Int] {
@@ -136,11 +145,7 @@ func `flash makes room without a disk that hangs`(moveCount: Int) throws {
 
 @Test(arguments: [false, true])
 func `a disk leaves operations to flash`(hangs: Bool) throws {
-    let bench = try LaneBench(flashSegments: 24, diskSegments: 64)
-    bench.configuration.operationCount = 384
-    bench.configuration.buffers[0] = BufferClass(blockCount: 2, count: 1024)
-    try bench.open()
-    let volume = bench.fillBeyondFlash()
+    let (bench, volume) = try makeCrowdedBench()
     let offsets = bench.coldChunks(400)
     var held: [Operation] = []
     for offset in offsets { bench.ask(volume, at: offset, count: 4096) }
@@ -198,11 +203,7 @@ func `a disk leaves operations to flash`(hangs: Bool) throws {
 }
 
 @Test func `who waits for a disk that is always crowded comes to his turn`() throws {
-    let bench = try LaneBench(flashSegments: 24, diskSegments: 64)
-    bench.configuration.operationCount = 384
-    bench.configuration.buffers[0] = BufferClass(blockCount: 2, count: 1024)
-    try bench.open()
-    let volume = bench.fillBeyondFlash()
+    let (bench, volume) = try makeCrowdedBench()
     var offsets = bench.coldChunks(400)
     var held: [Operation] = []
     for _ in 0..<150 { bench.ask(volume, at: offsets.removeFirst(), count: 4096) }

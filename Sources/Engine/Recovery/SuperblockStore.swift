@@ -51,7 +51,11 @@ package struct SuperblockStore<Holder: SuperblockHolder> {
 
     /// Writes all copies, one after another, each flushed before the next.
     package func write(_ superblock: Superblock) throws(Holder.Failure) {
-        for copy in offsets.indices { try write(superblock, to: copy) }
+        encode(superblock)
+        for offset in offsets {
+            try holder.write(from: block.region, at: offset)
+            try holder.flush()
+        }
     }
 
     /// Writes the copies anew that do not agree with the chosen superblock, one after another, each
@@ -60,12 +64,12 @@ package struct SuperblockStore<Holder: SuperblockHolder> {
     /// - Returns: how many the device did not take: the others open it all the same.
     /// - Throws: when the device refuses a flush.
     package func mend(_ choice: SuperblockChoice) throws(Holder.Failure) -> Int {
+        encode(choice.superblock)
         var refusedCount = 0
         let isInPlace = Mutant.superblocksMendedInPlace.isOn
         let order = isInPlace ? choice.findings.indices.map(\.self) : choice.writeOrder
         for copy in order where choice.findings[copy] != .agrees || isInPlace {
             if Mutant.superblocksNotMended.isOn { break }
-            encode(choice.superblock)
             do throws(Holder.Failure) {
                 try holder.write(from: block.region, at: offsets[copy])
             } catch {
@@ -92,12 +96,6 @@ package struct SuperblockStore<Holder: SuperblockHolder> {
             }
         }
         return isWiped
-    }
-
-    private func write(_ superblock: Superblock, to copy: Int) throws(Holder.Failure) {
-        encode(superblock)
-        try holder.write(from: block.region, at: offsets[copy])
-        try holder.flush()
     }
 
     private func encode(_ superblock: Superblock) {

@@ -63,8 +63,10 @@ extension Lane {
                     block == stop
                         || readLeaf(request, slot, from: block, to: stop, first: first)
                 else { return }
-                requests[request].progress = stop - first
-                if let crowded { return waitInCrowd(request, of: crowded.disk) }
+                if let crowded {
+                    requests[request].progress = stop - first
+                    return waitInCrowd(request, of: crowded.disk)
+                }
             }
             requests[request].progress = stop - first
         }
