@@ -256,6 +256,48 @@ private func promotedChunk() throws -> (LaneBench, VolumeSlot, ChunkView, [UInt8
     #expect(bench.read(volume, at: 0, count: 65_536) == expected)
 }
 
+@Test func `a copy stays on flash while that on disk is in doubt`() throws {
+    let (bench, volume, chunk, expected) = try promotedChunk()
+    let lane = bench.lane
+    let segment = bench.pool.slot(of: chunk.blocks[0].flash)
+    let leaf = try #require(lane.leaves.find(volume: 0, index: 0))
+    // Block 1 was found damaged by a move, 2 was refused to one, 3 was found by the scrub.
+    for block in 1...3 { bench.damage(chunk.blocks[block].disk) }
+    func item(_ block: Int) -> MoveItem {
+        MoveItem(
+            purpose: .relocate,
+            isBad: true,
+            volume: 0,
+            address: UInt64(block),
+            source: chunk.blocks[block].disk,
+            sequence: chunk.blocks[block].sequence,
+            checksum: chunk.blocks[block].checksum
+        )
+    }
+    lane.poisons.append(item(1))
+    lane.unreadBlocks.append(UnreadBlock(item: item(2), hasOther: true, askedAt: bench.now))
+    lane.scrubs[1].phase = .examining
+    lane.scrubs[1].items = [
+        ScrubItem(
+            volume: 0,
+            address: 3,
+            location: chunk.blocks[3].disk,
+            sequence: chunk.blocks[3].sequence,
+            checksum: chunk.blocks[3].checksum,
+            outcome: .damaged
+        )
+    ]
+    #expect(lane.drop(leaf, 0, of: segment))
+    _ = bench.settle()
+    for (block, state) in chunk.blocks.enumerated()
+    where bench.pool.slot(of: state.flash) == segment {
+        #expect(bench.state(of: UInt64(block))?.flash.isPlace == (1...3).contains(block))
+    }
+    #expect(lane.statistics.blocksPoisoned == 0)
+    #expect(lane.statistics.copiesGivenUp == 3)
+    #expect(bench.read(volume, at: 0, count: 65_536) == expected)
+}
+
 @Test func `a damaged block with no other copy is an error and stays one`() throws {
     let bench = try LaneBench()
     let volume = bench.createVolume()

@@ -297,9 +297,11 @@ extension Lane {
         if moves[move].operationCount == 0 { finishMoveReads(move) }
     }
 
-    /// Verifies what was read; hosts that wait for it are served from memory.
+    /// Verifies what was read, and leaves out what is bad before anything else is decided of it;
+    /// hosts that wait are served from memory.
     private func finishMoveReads(_ move: Int) {
         verify(move)
+        dropBadItems(move)
         moves[move].phase = .ready
         var waiting = moves[move].waiters
         moves[move].waiters = RequestList()
@@ -343,7 +345,6 @@ extension Lane {
     // MARK: Writing
 
     private func writeMove(_ move: Int) {
-        dropBadItems(move)
         guard moves[move].itemCount > 0 else { return endMove(move) }
         guard operations.spareCount > 0 else { return }
         let record = configuration.hostRecordCount + move

@@ -46,6 +46,17 @@ extension Lane {
         return state.disk == item.source ? state.flash : nil
     }
 
+    /// Whether a copy was damaged or refused when it was read last, and what is to become of it is
+    /// not decided yet: the block's other copy may be the only good one.
+    func isInDoubt(_ copy: Location) -> Bool {
+        poisons.contains { $0.source == copy }
+            || unreadBlocks.contains { $0.hasOther && $0.item.source == copy }
+            || scrubs.contains { scrub in
+                scrub.phase == .examining
+                    && scrub.items.contains { $0.outcome != .good && $0.location == copy }
+            }
+    }
+
     /// Whether what was asked for is what the map expects; of a refused block nobody looks.
     func hasRightBytesAsked() -> Bool {
         guard asking.phase == .other else { return true }

@@ -388,12 +388,9 @@ extension Lane {
     }
 
     /// How many of a chunk's blocks live in a segment, and whether any has no copy on disk.
-    func liveBlocks(
-        _ slot: Int,
-        _ chunk: Int,
-        in segment: Int,
-        of tier: DeviceRole
-    ) -> (count: Int, isDirty: Bool) {
+    func liveBlocks(_ slot: Int, _ chunk: Int, in segment: Int, of tier: DeviceRole)
+        -> (count: Int, isDirty: Bool)
+    {
         let first = chunk * Geometry.blocksPerChunk
         var live = (count: 0, isDirty: false)
         for block in first..<(first + Geometry.blocksPerChunk) {
@@ -453,21 +450,23 @@ extension Lane {
 
     /// Forgets the clean copies of a chunk in the segment: the disk has the same bytes.
     ///
-    /// - Returns: whether there were any.
-    private func drop(_ slot: Int, _ first: Int, of victim: Int) -> Bool {
-        let before = statistics.blocksDropped
+    /// - Returns: whether there are any; a copy stays while that on disk is in doubt.
+    func drop(_ slot: Int, _ first: Int, of victim: Int) -> Bool {
+        var hasAny = false
         for block in first..<(first + Geometry.blocksPerChunk) {
             var state = leaves.state(slot, block)
             let mayDrop = state.isCleanCopy || (Mutant.dirtyCopyDropped.isOn && state.isDirty)
             guard mayDrop, state.flash.isPlace, pool.slot(of: state.flash) == victim else {
                 continue
             }
+            hasAny = true
+            guard !isInDoubt(state.disk) else { continue }
             state.flash = .nowhere
             willChange(slot)
             replace(slot, block, with: state)
             statistics.blocksDropped += 1
         }
-        return statistics.blocksDropped > before
+        return hasAny
     }
 
     /// All chunks of the victim are decided: their moves empty it, and the next one can begin.
