@@ -220,7 +220,8 @@ extension SimulatedWorld {
                 "volumes own \(owned) blocks, \(pool.chargedBlocks) are charged"
             )
         }
-        for lane in lanes { compareWithModels(lane) }
+        // Behind a lie the models know more than the pool can.
+        if !isOver { for lane in lanes { compareWithModels(lane) } }
         checkScrubs()
         checkRecounts()
         journal.met(.recountedWhileServing)
