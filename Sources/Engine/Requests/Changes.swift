@@ -331,7 +331,7 @@ extension Lane {
             }
         }
         append(plan, of: part, in: leaves, payload: payload, for: request)
-        noteAdmitted(part)
+        noteAdmitted(blockCount: plan.dataCount)
         requests[request].progress += UInt64(part.byteCount)
         requests[request].record = records[openHostRecord].number
         requests[request].mergePhase = .none

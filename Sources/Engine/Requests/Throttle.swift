@@ -14,14 +14,16 @@ extension Lane {
         return false
     }
 
-    /// Moves the gate on by what the part costs at the present shortage.
-    func noteAdmitted(_ part: ChangePart) {
+    /// Moves the gate on by what blocks of data cost at the present shortage.
+    func noteAdmitted(blockCount: Int) {
+        guard blockCount > 0 else { return }
         let free = pool.freeSegmentCount(.flash)
         let marks = flashMarks
         guard free < marks.high else { return }
         let delay = marks.admissionDelay(freeSegments: free)
-        let blocks = part.end - part.first
         let base = max(now, admissionGate)
-        admissionGate = base.advanced(byNanoseconds: delay * blocks / Self.delayBlockCount)
+        admissionGate = base.advanced(
+            byNanoseconds: delay * UInt64(blockCount) / Self.delayBlockCount
+        )
     }
 }
