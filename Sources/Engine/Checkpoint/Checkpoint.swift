@@ -387,7 +387,10 @@ extension Lane {
         switch belief {
         case .waiting: break
         case .believed: noteDurable(flushCoversCheckpoint)
-        case .failed: checkpoint.flushFailed = true
+        case .failed:
+            checkpoint.flushFailed = true
+            // It may be another lane's, of this very moment.
+            believeFlush()
         }
     }
 
