@@ -83,8 +83,10 @@ extension Lane {
                     + " records \(state.recordsInFlight) readers \(state.readerCount)"
             )
         }
-        return "segments [\(names.joined(separator: ", "))], barren \(barrenSegments.sorted()), "
-            + "silent \(silentSegments.sorted()), unreadable \(unreadableSegments.keys.sorted()), "
+        return
+            "segments [\(names.joined(separator: ", "))], barren \(barrenSegments.sorted()), "
+            + "for disk \(segmentsForDisk.sorted()), silent \(silentSegments.sorted()), "
+            + "unreadable \(unreadableSegments.keys.sorted()), "
             + "found \(foundChunks.keys.sorted()), left in \(mature.segment) "
             + "\(mature.remaining), in \(cold.segment) \(cold.remaining)"
     }

@@ -136,6 +136,9 @@ package final class Lane: @unchecked Sendable {
     /// Segments that reclaim went through without gain.  They are no victims until a move has
     /// ended: it was moves under way, or queued, that held their chunks.
     var barrenSegments: Set<Int> = []
+    /// Segments of flash in which too much lives to be copied within it.  They are no victims until
+    /// less does, hosts wait for room, or a disk takes some of it.
+    var segmentsForDisk: Set<Int> = []
     /// Segments that reclaim went through without gain, and never since with any: their records may
     /// not tell what lives in them.
     var silentSegments: Set<Int> = []

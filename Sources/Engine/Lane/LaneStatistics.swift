@@ -20,6 +20,8 @@ package struct LaneStatistics: Sendable {
     package var blocksKept: UInt64 = 0
     package var blocksRelocated: UInt64 = 0
     package var blocksDropped: UInt64 = 0
+    /// Of these, those of which both copies had been refused, as hosts waited for room.
+    package var blocksDroppedInDoubt: UInt64 = 0
     package var blocksPoisoned: UInt64 = 0
     /// Of these, blocks that were not damaged but refused by their device again and again.
     package var blocksTakenForLost: UInt64 = 0

@@ -51,8 +51,10 @@ struct OperationSlot: BitwiseCopyable {
     var tailCount: Int32 = 0
     /// Of a flush: see Pool/FlushLedger.
     var ticket: UInt64 = 0
-    /// It was refused before: one block that was asked for alone, or the write of a record.
+    /// It failed before: one block that was asked for alone, or the write of a record.
     var isRepeated = false
+    /// Of one block that was asked for alone: its bytes were wrong the last time.
+    var wasWrong = false
     /// Where on the device it begins; known once it is submitted.
     var location = Location.nowhere
     var nextFree: Int32 = -1

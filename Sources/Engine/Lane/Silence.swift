@@ -82,7 +82,7 @@ extension Lane {
             switch slot.owner {
             case .request where begun.insert(slot.ownerIndex).inserted:
                 beginAnew(owner, slot)
-            case .merge where begun.insert(slot.ownerIndex).inserted: fetchAnew(owner)
+            case .merge where begun.insert(slot.ownerIndex).inserted: fetchAnew(owner, slot)
             case .moveRead: releaseWaiters(of: owner)
             default: break
             }
@@ -139,20 +139,20 @@ extension Lane {
     /// Of the blocks that an operation was to read, the first one that no other device has.
     private func lostBlock(of slot: OperationSlot, _ request: Int) -> UInt64? {
         let first = requests[request].offset / 4096 + UInt64(slot.firstBlock)
-        for address in first..<(first + UInt64(slot.blockCount + slot.tailCount)) {
-            let leaf = address / UInt64(Geometry.blocksPerLeaf)
-            guard let found = leaves.find(volume: requests[request].volume, index: leaf),
-                leaves.entries[found].state == .ready
-            else { continue }
-            let state = leaves.state(found, Int(address % UInt64(Geometry.blocksPerLeaf)))
-            guard state.isStored else { continue }
-            // What flash refused a while ago it may give when there is a buffer.
-            let isSomewhere = [state.flash, state.disk].contains {
-                $0.isPlace && !hangs($0.device)
-            }
-            if !isSomewhere { return address }
+        return (first..<(first + UInt64(slot.blockCount + slot.tailCount))).first {
+            isOnSilentOnly($0, of: requests[request].volume)
         }
-        return nil
+    }
+
+    /// Whether only devices that hang have a block; what flash refused a while ago it may give.
+    private func isOnSilentOnly(_ address: UInt64, of volume: UInt32) -> Bool {
+        let leaf = address / UInt64(Geometry.blocksPerLeaf)
+        guard let found = leaves.find(volume: volume, index: leaf),
+            leaves.entries[found].state == .ready
+        else { return false }
+        let state = leaves.state(found, Int(address % UInt64(Geometry.blocksPerLeaf)))
+        return state.isStored
+            && [state.flash, state.disk].allSatisfy { !$0.isPlace || hangs($0.device) }
     }
 
     /// A read of a buffer that was lent to the device has ended.
@@ -165,13 +165,21 @@ extension Lane {
     }
 
     /// Has a write ask anew for the old contents at its ends, with the memory of a request that is
-    /// free; without one it ends with an error.
-    private func fetchAnew(_ request: Int) {
+    /// free.  Without one it ends with an error, if it would end so then as well; else it is looked
+    /// at again.
+    private func fetchAnew(_ request: Int, _ slot: OperationSlot) {
         guard requests[request].phase == .active, requests[request].mergePhase == .reading else {
             return
         }
-        guard requests[request].status == .done, let spare = takeFree() else {
+        let address = mergedBlock(request, Int(slot.firstBlock))
+        guard requests[request].status == .done,
+            !isOnSilentOnly(address, of: requests[request].volume)
+        else {
             return finish(request, .mediaError)
+        }
+        guard let spare = takeFree() else {
+            statistics.readsWithoutBuffer += 1
+            return
         }
         let memory = requests[spare].mergeMemory
         requests[spare].mergeMemory = requests[request].mergeMemory

@@ -233,6 +233,7 @@ extension Lane {
             sealedSegments[tier].remove(at: place)
         }
         barrenSegments.remove(segment)
+        segmentsForDisk.remove(segment)
         if !silentSegments.isEmpty { forgetSilent(segment) }
         if !unreadableSegments.isEmpty || !unreadBlocks.isEmpty { forgetUnread(in: segment) }
     }

@@ -151,8 +151,7 @@ extension Lane {
                 if !item.isOtherBad { return noteRefusedCopy(item) }
                 if !item.isTakenForLost { return noteUnread(item) }
             }
-            note("copy_damaged", "volume \(volume) block \(item.address): the other copy stays")
-            return giveUpCopy(at: item.source, of: item.address, in: slot)
+            return giveUpBad(at: item.source, of: item.address, in: slot)
         }
         if item.isTakenForLost {
             statistics.blocksTakenForLost += 1

@@ -287,11 +287,14 @@ extension Lane {
     }
 
     func completeMoveRead(_ move: Int, _ slot: OperationSlot, _ result: OperationResult) {
-        if result != .done {
-            for index in Int(slot.firstBlock)..<Int(slot.firstBlock + slot.blockCount) {
-                moveItems[firstItem(move) + index].isBad = true
-                moveItems[firstItem(move) + index].isUnread = true
-                moveItems[firstItem(move) + index].isGone = result == .deviceLost
+        let first = firstItem(move) + Int(slot.firstBlock)
+        for item in first..<(first + Int(slot.blockCount)) {
+            if result != .done {
+                moveItems[item].isBad = true
+                moveItems[item].isUnread = true
+                moveItems[item].isGone = result == .deviceLost
+            } else if !moveItems[item].isVerified {
+                moveItems[item].isBad = true
             }
         }
         if moves[move].operationCount == 0 { finishMoveReads(move) }

@@ -2,10 +2,12 @@ internal import Format
 internal import IO
 internal import Units
 
-// A copy of a block was refused to a move, and the block has another one: that is read at once.
+// A copy of a block was refused, and the block has another one: that is read at once.
 //
 //      it is right     the refused copy is given up, and its segment can be emptied
-//      it is not       the refused copy stays, and is asked for as an only one is: see UnreadBlocks
+//      it is wrong     it is given up itself, and the refused one is asked for as an only one is:
+//                      see UnreadBlocks
+//      it is refused   both stay; it is read again when reclaim, or another move, meets them later
 //
 // One is asked for after the other, by the same operation as unread blocks are.
 extension Lane {
@@ -48,13 +50,41 @@ extension Lane {
 
     /// Whether a copy was damaged or refused when it was read last, and what is to become of it is
     /// not decided yet: the block's other copy may be the only good one.
-    func isInDoubt(_ copy: Location) -> Bool {
-        poisons.contains { $0.source == copy }
-            || unreadBlocks.contains { $0.hasOther && $0.item.source == copy }
-            || scrubs.contains { scrub in
-                scrub.phase == .examining
-                    && scrub.items.contains { $0.outcome != .good && $0.location == copy }
+    ///
+    /// Of two copies that were both refused neither is held for when hosts wait for room in vain.
+    func isInDoubt(_ copy: Location, isMoving: Bool) -> Bool {
+        if poisons.contains(where: { $0.source == copy }) { return true }
+        if let index = unreadIndex(of: copy),
+            unreadBlocks[index].hasOther || asking.stuckSince == nil
+        {
+            return true
+        }
+        let scrub = scrubs[Scrub.tier(.disk)]
+        if scrub.phase == .reading || scrub.phase == .examining,
+            scrub.items.contains(where: { $0.outcome != .good && $0.location == copy })
+        {
+            return true
+        }
+        return isMoving && isBadInMove(copy)
+    }
+
+    /// Whether a move that has not read all its blocks yet did not get this one.
+    private func isBadInMove(_ copy: Location) -> Bool {
+        for move in 0..<moves.count where moves[move].phase == .reading {
+            for index in 0..<Int(moves[move].itemCount) {
+                let item = moveItems[firstItem(move) + index]
+                if item.isBad && !item.isGone && item.source == copy { return true }
             }
+        }
+        return false
+    }
+
+    /// Reads the other copy of a block once more, if it was refused a while ago.
+    func askForOtherAgain(of copy: Location) {
+        guard let index = unreadIndex(of: copy), mayAskForOther(index) else { return }
+        unreadBlocks[index].item.isOtherBad = false
+        unreadBlocks[index].hasOther = true
+        hasProgressed = true
     }
 
     /// Whether what was asked for is what the map expects; of a refused block nobody looks.
@@ -69,30 +99,36 @@ extension Lane {
         return askArena.region.checksum(from: start) == item.checksum
     }
 
-    func completeOther(isSound: Bool) {
+    func completeOther(_ result: OperationResult, isSound: Bool) {
         let block = unreadBlocks[asking.index]
         // What is given up may empty its segment: `asking` keeps the block in its place meanwhile.
-        if !block.isForgotten { judgeOther(asking.index, block.item, isSound: isSound) }
+        if !block.isForgotten { judgeOther(asking.index, block.item, result, isSound: isSound) }
         asking.phase = .idle
         hasProgressed = true
         removeForgotten()
     }
 
-    private func judgeOther(_ index: Int, _ item: MoveItem, isSound: Bool) {
+    private func judgeOther(
+        _ index: Int,
+        _ item: MoveItem,
+        _ result: OperationResult,
+        isSound: Bool
+    ) {
         let leaf = item.address / UInt64(Geometry.blocksPerLeaf)
         // A leaf that has left memory is looked up again.
         guard let slot = leaves.find(volume: item.volume, index: leaf) else { return }
-        guard isSound else {
+        let isWrong = result == .done && !isSound
+        if isSound || isWrong, otherCopy(of: item, in: slot) == asking.other {
+            giveUpBad(at: isSound ? item.source : asking.other, of: item.address, in: slot)
+        }
+        if isSound {
+            unreadBlocks[index].isForgotten = true
+            unreadableSegments[pool.slot(of: item.source)] = nil
+        } else {
             unreadBlocks[index].hasOther = false
             unreadBlocks[index].item.isOtherBad = true
-            return noteUnreadable(item)
+            unreadBlocks[index].otherAskedAt = now
+            noteUnreadable(item)
         }
-        if otherCopy(of: item, in: slot) == asking.other {
-            let volume = volumes[Int(item.volume)].identifier
-            note("copy_damaged", "volume \(volume) block \(item.address): the other copy stays")
-            giveUpCopy(at: item.source, of: item.address, in: slot)
-        }
-        unreadBlocks[index].isForgotten = true
-        unreadableSegments[pool.slot(of: item.source)] = nil
     }
 }

@@ -3,14 +3,15 @@ internal import IO
 internal import Policy
 internal import Units
 
-/// The emptying of segments of one tier: which segment, how far its records were read, and which
-/// chunks of it are still to be decided.
+/// The emptying of segments of one tier: which, how far it was read, and what is to be decided.
 struct Reclaim {
     enum Phase { case idle, scanning, deciding }
 
     let tier: DeviceRole
     var phase = Phase.idle
     var victim = -1
+    /// Of the victim: another one there is another segment.
+    var sequence: UInt64 = 0
     /// Share of the victim's blocks that were live when it was chosen.
     var liveShare: Float = 1
     /// Where the next record header lies, in blocks from the segment's start.
@@ -21,10 +22,16 @@ struct Reclaim {
     /// Chunks that records of the segment name: volume slot and chunk, to be decided one by one.
     var chunks: [ChunkKey] = []
     var decided = 0
+    /// The chunk that it has come to is moving: see `mustWait`.
+    var isWaiting = false
     /// A chunk of the victim was queued or dropped.
     var hasGained = false
     /// The device refused to read a block of it: there may be more chunks than are known.
     var wasRefused = false
+    /// Copies of it stay until it is known whether the disk has the same bytes.
+    var isHeld = false
+    /// Copies of it wait for a disk that takes some.
+    var waitsForDisk = false
     /// The lane's `endedMoveCount` when it was chosen.
     var endedMoveCount = 0
 
@@ -66,7 +73,7 @@ extension Lane {
     /// Whether reclaim will soon queue more chunks: a batch had better wait for them.
     var isReclaimFilling: Bool {
         (flashReclaim.phase != .idle && !isReclaimHeldUp(.flash))
-            || (diskReclaim.phase != .idle && !isReclaimHeldUp(.disk)
+            || (diskReclaim.phase != .idle && !diskReclaim.isWaiting && !isReclaimHeldUp(.disk)
                 && !(diskReclaim.isReading && operations.lateDevices != 0))
     }
 
@@ -82,6 +89,9 @@ extension Lane {
 
     func runReclaim() {
         guard !isReadOnly, !shutdown.isQuiet else { return }
+        if !segmentsForDisk.isEmpty, canTake(.demote) {
+            segmentsForDisk.removeAll(keepingCapacity: true)
+        }
         step(&flashReclaim)
         step(&diskReclaim)
     }
@@ -108,6 +118,7 @@ extension Lane {
         pool.segments[victim].isVictim = true
         pool.segments[victim].wasVictim = true
         reclaim.victim = victim
+        reclaim.sequence = pool.segments[victim].sequence
         reclaim.liveShare = liveShare(of: victim)
         reclaim.phase = .scanning
         reclaim.nextHeader = 1
@@ -115,6 +126,8 @@ extension Lane {
         reclaim.decided = 0
         reclaim.hasGained = false
         reclaim.wasRefused = false
+        reclaim.isHeld = false
+        reclaim.waitsForDisk = false
         reclaim.endedMoveCount = endedMoveCount
         statistics.segmentsReclaimed += 1
         if let chunks = foundChunks.removeValue(forKey: victim) {
@@ -170,23 +183,12 @@ extension Lane {
         return rest
     }
 
-    private func mayBeVictim(_ segment: Int, _ tier: DeviceRole) -> Bool {
-        let state = pool.segments[segment]
-        guard !state.isVictim, state.recordsInFlight == 0, !barrenSegments.contains(segment) else {
-            return false
-        }
-        if unreadablePause(of: segment) != nil { return false }
-        // Where what is emptied can be dropped or demoted, each one is worth it.
-        if tier == .flash && pool.diskSegmentCount > 0 { return true }
-        let blocks = pool.geometry(of: segment).segmentBlockCount
-        return copiesBlockCount(Int(state.liveBlockCount)) < blocks - blocks / 16
-    }
-
     // MARK: Scan
 
     /// Reads the next slice that may hold a record header.
     private func scan(_ reclaim: inout Reclaim) {
         guard !reclaim.isReading else { return }
+        guard isStillThere(reclaim) else { return end(&reclaim) }
         let segment = reclaim.victim
         let geometry = pool.geometry(of: segment)
         guard reclaim.nextHeader < geometry.segmentBlockCount else {
@@ -342,9 +344,10 @@ extension Lane {
     private static var chunksDecidedPerTurn: Int { 64 }
 
     private func decide(_ reclaim: inout Reclaim) {
+        reclaim.isWaiting = false
         for _ in 0..<Lane.chunksDecidedPerTurn {
             guard reclaim.decided < reclaim.chunks.count else { return end(&reclaim) }
-            guard pool.segments[reclaim.victim].liveBlockCount > 0 else { return end(&reclaim) }
+            guard isStillThere(reclaim) else { return end(&reclaim) }
             if isReclaimHeldUp(reclaim.tier) { return }
             let key = reclaim.chunks[reclaim.decided]
             let leaf = key.chunk / UInt64(Geometry.chunksPerLeaf)
@@ -353,6 +356,8 @@ extension Lane {
                 case .loading, .noRoom: return
                 case .absent, .damaged: break
                 case .ready(let slot):
+                    reclaim.isWaiting = mustWait(for: key, in: slot, reclaim.tier)
+                    if reclaim.isWaiting { return }
                     decide(&reclaim, slot, chunk: Int(key.chunk % UInt64(Geometry.chunksPerLeaf)))
                 }
             }
@@ -378,11 +383,19 @@ extension Lane {
         )
         switch policy.onReclaim(facts) {
         case .drop:
-            if drop(slot, first, of: reclaim.victim) { reclaim.hasGained = true }
+            drop(slot, first, &reclaim)
         case .demote:
-            if drop(slot, first, of: reclaim.victim) { reclaim.hasGained = true }
+            drop(slot, first, &reclaim)
             queue(.demote, slot, chunk, &reclaim, &demotions)
         case .keep:
+            // While no disk takes any, it would be written again and again for little room.
+            guard
+                facts.diskHasRoom || pool.hasWaitingHosts || pool.diskSegmentCount == 0
+                    || isWorthCopying(reclaim.victim, gain: 8)
+            else {
+                reclaim.waitsForDisk = true
+                return
+            }
             queue(.keep, slot, chunk, &reclaim, &keeps)
         }
     }
@@ -428,12 +441,6 @@ extension Lane {
         return facts
     }
 
-    /// Share of a segment's blocks that are live.
-    func liveShare(of segment: Int) -> Float {
-        Float(pool.segments[segment].liveBlockCount)
-            / Float(pool.geometry(of: segment).segmentBlockCount)
-    }
-
     /// Queues a chunk of the victim, unless it is moving already.
     private func queue(
         _ purpose: MoveCandidate.Purpose,
@@ -448,38 +455,30 @@ extension Lane {
         reclaim.hasGained = true
     }
 
-    /// Forgets the clean copies of a chunk in the segment: the disk has the same bytes.
-    ///
-    /// - Returns: whether there are any; a copy stays while that on disk is in doubt.
-    func drop(_ slot: Int, _ first: Int, of victim: Int) -> Bool {
-        var hasAny = false
-        for block in first..<(first + Geometry.blocksPerChunk) {
-            var state = leaves.state(slot, block)
-            let mayDrop = state.isCleanCopy || (Mutant.dirtyCopyDropped.isOn && state.isDirty)
-            guard mayDrop, state.flash.isPlace, pool.slot(of: state.flash) == victim else {
-                continue
-            }
-            hasAny = true
-            guard !isInDoubt(state.disk) else { continue }
-            state.flash = .nowhere
-            willChange(slot)
-            replace(slot, block, with: state)
-            statistics.blocksDropped += 1
-        }
-        return hasAny
+    /// Whether something lives in the victim.  One that hosts have emptied meanwhile may be another
+    /// lane's by now.
+    private func isStillThere(_ reclaim: Reclaim) -> Bool {
+        let state = pool.segments[reclaim.victim]
+        return state.use == .sealed && state.lane == index && state.sequence == reclaim.sequence
+            && state.liveBlockCount > 0
     }
 
     /// All chunks of the victim are decided: their moves empty it, and the next one can begin.
     private func end(_ reclaim: inout Reclaim) {
         let victim = reclaim.victim
+        let isThere = isStillThere(reclaim)
         reclaim.victim = -1
         reclaim.phase = .idle
-        pool.segments[victim].isVictim = false
         // The next victim is chosen in the next turn, whether or not this one has started a move.
         hasProgressed = true
-        guard pool.segments[victim].use == .sealed else { return }
+        guard isThere else { return }
+        pool.segments[victim].isVictim = false
         if reclaim.hasGained {
             silentSegments.remove(victim)
+        } else if reclaim.isHeld {
+            leaveAlone(victim)
+        } else if reclaim.waitsForDisk {
+            segmentsForDisk.insert(victim)
         } else {
             silentSegments.insert(victim)
             if reclaim.wasRefused {

@@ -1,8 +1,34 @@
 internal import Format
 internal import Units
 
-// Of the last segments, one that is emptied in part takes room and makes none.
+// Which segments are worth their emptying.  Of the last ones, one that is emptied in part takes
+// room and makes none.
 extension Lane {
+    /// Whether a sealed segment may be emptied now.
+    func mayBeVictim(_ segment: Int, _ tier: DeviceRole) -> Bool {
+        let state = pool.segments[segment]
+        guard !state.isVictim, state.recordsInFlight == 0, !barrenSegments.contains(segment),
+            !segmentsForDisk.contains(segment) || pool.hasWaitingHosts
+                || isWorthCopying(segment, gain: 8)
+        else { return false }
+        if unreadablePause(of: segment) != nil { return false }
+        // Where what is emptied can be dropped or demoted, each one is worth it.
+        return tier == .flash && pool.diskSegmentCount > 0 || isWorthCopying(segment, gain: 16)
+    }
+
+    /// Whether to copy what lives in a segment makes room: more than one of `gain` parts of it.
+    func isWorthCopying(_ segment: Int, gain: Int) -> Bool {
+        let blocks = pool.geometry(of: segment).segmentBlockCount
+        let live = Int(pool.segments[segment].liveBlockCount)
+        return copiesBlockCount(live) < blocks - blocks / gain
+    }
+
+    /// Share of a segment's blocks that are live.
+    func liveShare(of segment: Int) -> Float {
+        Float(pool.segments[segment].liveBlockCount)
+            / Float(pool.geometry(of: segment).segmentBlockCount)
+    }
+
     /// Whether all live blocks of a victim find room on their tier, beside the copies that are
     /// under way.  Flash of a pool with disks needs none: what is clean is dropped, and what is not
     /// goes to disk when that has room again.
@@ -21,6 +47,16 @@ extension Lane {
         }
         if free > 0 { room += copyRoom(in: pool.freeSegmentBlockCountMin(tier) - 1) }
         return Int(pool.segments[victim].liveBlockCount) <= room - underWay
+    }
+
+    /// Whether a chunk of a victim is moving, and the victim is to be emptied whole, as there are
+    /// few segments left: what stays for that move would keep it.
+    func mustWait(for chunk: ChunkKey, in slot: Int, _ tier: DeviceRole) -> Bool {
+        guard tier == .disk, pool.freeSegmentCount(.disk) <= 2 * pool.laneCount else {
+            return false
+        }
+        let bit = UInt32(1) << UInt32(chunk.chunk % UInt64(Geometry.chunksPerLeaf))
+        return leaves.entries[slot].movingChunks & bit != 0
     }
 
     /// Leaves the segment in which copies go on, if nothing lives in it and there is no other: the

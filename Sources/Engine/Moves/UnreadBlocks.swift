@@ -2,12 +2,14 @@ internal import Format
 internal import IO
 internal import Units
 
-/// A copy of a block that its device refused to give to reclaim.
+/// A copy of a block that its device refused to give.
 struct UnreadBlock {
     /// Where it is, and what the map says of it.
     var item: MoveItem
     /// The block has another copy, which is to be read.
     var hasOther = false
+    /// When the other copy was read last, and was not to be had; nil for never.
+    var otherAskedAt: Instant?
     /// Times that it was refused when it was asked for.
     var refusalCount = 0
     /// When it was asked for last.
@@ -53,6 +55,8 @@ struct Asking {
 extension Lane {
     /// Unread blocks that are kept in mind; more are met again.
     private static var unreadBlockMax: Int { 4096 }
+    /// As many are enough for what the scrub alone has met.
+    private static var doubtMax: Int { 256 }
     /// For so long hosts wait before unread blocks are asked for, and one is left alone then.
     private static var askPause: UInt64 { 20_000_000_000 }
     /// Refusals after which a block is taken for lost.
@@ -66,8 +70,39 @@ extension Lane {
         keepInMind(item, hasOther: false)
     }
 
-    /// Keeps in mind that reclaim did not get one of the copies of a block.
+    /// Keeps in mind that one of the copies of a block was refused.
     func noteRefusedCopy(_ item: MoveItem) { keepInMind(item, hasOther: true) }
+
+    /// Keeps in mind that the scrub was refused the copy on disk of a block that flash has too.
+    /// The one on flash is read, once more if `wasRefused`, when reclaim would do without it.
+    func noteDoubt(_ item: MoveItem, wasRefused: Bool) {
+        guard unreadBlocks.count < Lane.doubtMax, unreadIndex(of: item.source) == nil else {
+            return
+        }
+        var block = UnreadBlock(item: item, askedAt: now)
+        block.item.isOtherBad = true
+        if wasRefused { block.otherAskedAt = now }
+        unreadBlocks.append(block)
+    }
+
+    /// Which of the blocks that are kept in mind is this copy.
+    func unreadIndex(of copy: Location) -> Int? {
+        unreadBlocks.firstIndex { $0.item.source == copy && !$0.isForgotten }
+    }
+
+    /// Whether the other copy of a block was not read, or not lately.
+    func mayAskForOther(_ index: Int) -> Bool {
+        guard !unreadBlocks[index].hasOther else { return false }
+        guard let askedAt = unreadBlocks[index].otherAskedAt else { return true }
+        return askedAt.advanced(byNanoseconds: Lane.askPause) <= now
+    }
+
+    /// A copy was given, and is right.
+    func forgetDoubt(_ copy: Location) {
+        guard let index = unreadIndex(of: copy) else { return }
+        unreadBlocks[index].isForgotten = true
+        if asking.phase == .idle { removeForgotten() }
+    }
 
     func noteUnreadable(_ item: MoveItem) {
         let volume = volumes[Int(item.volume)].identifier
@@ -80,8 +115,8 @@ extension Lane {
         leaveAlone(pool.slot(of: item.source))
         guard !item.isGone else { return }
         if hasOther { hasProgressed = true }
-        if let index = unreadBlocks.firstIndex(where: { $0.item.source == item.source }) {
-            unreadBlocks[index].hasOther = hasOther && !unreadBlocks[index].item.isOtherBad
+        if unreadIndex(of: item.source) != nil {
+            if hasOther { askForOtherAgain(of: item.source) }
         } else if unreadBlocks.count < Lane.unreadBlockMax {
             unreadBlocks.append(UnreadBlock(item: item, hasOther: hasOther, askedAt: now))
         }
@@ -190,7 +225,7 @@ extension Lane {
 
     /// The device answered, for a refused block the second time.
     func completeAsk(_ result: OperationResult, isSound: Bool) {
-        if asking.phase == .other { return completeOther(isSound: isSound) }
+        if asking.phase == .other { return completeOther(result, isSound: isSound) }
         let block = unreadBlocks[asking.index]
         let own = pool.slot(of: block.item.source)
         if asking.phase == .companion && !block.isForgotten {

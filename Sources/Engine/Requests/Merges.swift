@@ -129,20 +129,25 @@ extension Lane {
     }
 
     /// The block of the volume whose old contents go there.
-    private func mergedBlock(_ request: Int, _ index: Int) -> UInt64 {
+    func mergedBlock(_ request: Int, _ index: Int) -> UInt64 {
         let part = currentPart(request)
         return index == 0 ? part.first : part.end - 1
     }
 
     /// An old block is here, or cannot be had.
-    func completeMerge(_ request: Int, _ slot: OperationSlot, isGood: Bool, isSound: Bool) {
+    func completeMerge(
+        _ request: Int,
+        _ slot: OperationSlot,
+        _ result: OperationResult,
+        isSound: Bool
+    ) {
         let index = Int(slot.firstBlock)
         if isSound && requests[request].hasRefused {
             giveUpRefused(request, mergedBlock(request, index), count: 1, at: slot.location)
         } else if !isSound && !Mutant.mergeOverDamage.isOn {
             let address = mergedBlock(request, index)
             statistics.badBlocks += 1
-            if findsElsewhere(request, address, at: slot.location, isRefused: !isGood) {
+            if findsElsewhere(request, address, at: slot.location, result) {
                 requests[request].isToReadAgain = true
             } else {
                 note("block_unreadable", "a block to be written in part is damaged")

@@ -227,7 +227,12 @@ extension Lane {
     }
 
     /// A part of a read is over; if it is not sound, no block of it is.
-    func completeRead(_ request: Int, _ slot: OperationSlot, isGood: Bool, isSound: Bool) {
+    func completeRead(
+        _ request: Int,
+        _ slot: OperationSlot,
+        _ result: OperationResult,
+        isSound: Bool
+    ) {
         let first = Int(slot.firstBlock)
         guard !isSound else {
             giveUpRefused(
@@ -240,7 +245,7 @@ extension Lane {
         }
         for index in first..<(first + Int(slot.blockCount)) {
             let address = requests[request].offset / 4096 + UInt64(index)
-            if Mutant.damageReadAsZeros.isOn && !isGood {
+            if Mutant.damageReadAsZeros.isOn && result != .done {
                 buffers.block(requests[request].buffer, index).zero()
                 continue
             }
@@ -248,12 +253,12 @@ extension Lane {
                 device: slot.location.device,
                 block: slot.location.block + UInt64(index - first)
             )
-            if findsElsewhere(request, address, at: location, isRefused: !isGood) {
+            if findsElsewhere(request, address, at: location, result) {
                 statistics.badBlocks += 1
                 requests[request].isToReadAgain = true
                 continue
             }
-            noteBadBlock(request, index, isGood ? "checksum" : "device error")
+            noteBadBlock(request, index, result == .done ? "checksum" : "device error")
         }
         finishReadIfDone(request)
     }

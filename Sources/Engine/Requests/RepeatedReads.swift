@@ -4,9 +4,10 @@ internal import Units
 
 // One bad sector makes a device refuse a read of many, and bytes may be damaged on their way.  So
 // a read that was not wholly good is done again in pieces, one after the other: half of what
-// failed, then on in pieces that grow while they are good, until each block was read or was refused
-// twice when it was asked for alone.  What the owner of the read hears is one piece after another;
-// only a piece of one block can be bad.
+// failed, then on in pieces that grow while they are good, until each block was read or has failed
+// twice when it was asked for alone; one that was refused, and then wrong, is read a third time.
+// What the owner of the read hears is one piece after another; only a piece of one block can be
+// bad.
 //
 // The pieces take the place of the operation that failed: no other is needed, however many there
 // are.  A device that is gone is not asked again.
@@ -19,10 +20,10 @@ extension Lane {
             return deliverLate(slot)
         }
         let isSound = isGood && hasRightBytes(slot)
-        if !isSound, result != .deviceLost, slot.blockCount > 1 || !slot.isRepeated,
+        if !isSound, result != .deviceLost, !hasFailedTwice(slot, isWrong: isGood),
             !Mutant.readNotRepeated.isOn
         {
-            submitPiece(firstPiece(of: slot))
+            submitPiece(firstPiece(of: slot, isWrong: isGood))
         } else {
             if isSound && slot.isRepeated { statistics.readsHealed += 1 }
             if slot.tailCount > 0 { submitPiece(nextPiece(after: slot)) }
@@ -37,9 +38,16 @@ extension Lane {
         endReading(Int(slot.segment))
     }
 
-    private func firstPiece(of slot: OperationSlot) -> OperationSlot {
+    /// Whether a read that has just failed is of one block that had failed before; bytes that are
+    /// wrong for the first time may have been damaged on their way.
+    private func hasFailedTwice(_ slot: OperationSlot, isWrong: Bool) -> Bool {
+        slot.blockCount == 1 && slot.isRepeated && (slot.wasWrong || !isWrong)
+    }
+
+    private func firstPiece(of slot: OperationSlot, isWrong: Bool) -> OperationSlot {
         var piece = slot
         piece.isRepeated = slot.blockCount == 1
+        piece.wasWrong = piece.isRepeated && isWrong
         piece.blockCount = max(slot.blockCount / 2, 1)
         piece.tailCount += slot.blockCount - piece.blockCount
         return piece
@@ -48,6 +56,7 @@ extension Lane {
     private func nextPiece(after slot: OperationSlot) -> OperationSlot {
         var piece = slot
         piece.isRepeated = false
+        piece.wasWrong = false
         piece.firstBlock += slot.blockCount
         piece.location = Location(
             device: slot.location.device,
@@ -109,10 +118,10 @@ extension Lane {
         switch slot.owner {
         case .request:
             if isLast { requests[owner].operationCount -= 1 }
-            completeRead(owner, slot, isGood: result == .done, isSound: isSound)
+            completeRead(owner, slot, result, isSound: isSound)
         case .merge:
             requests[owner].operationCount -= 1
-            completeMerge(owner, slot, isGood: result == .done, isSound: isSound)
+            completeMerge(owner, slot, result, isSound: isSound)
         case .moveRead:
             if isLast { moves[owner].operationCount -= 1 }
             completeMoveRead(owner, slot, result)

@@ -1,4 +1,5 @@
 internal import Format
+internal import IO
 internal import Units
 
 // A promoted block has two copies.  One that cannot be had is given up, so that the other is read
@@ -43,25 +44,22 @@ extension Lane {
         _ request: Int,
         _ address: UInt64,
         at location: Location,
-        isRefused: Bool
+        _ result: OperationResult
     ) -> Bool {
-        guard requests[request].repeatCount < Lane.repeatMax, !Mutant.cleanCopyIgnored.isOn else {
-            return false
-        }
+        guard !Mutant.cleanCopyIgnored.isOn else { return false }
         let volume = requests[request].volume
         let leaf = address / UInt64(Geometry.blocksPerLeaf)
+        // A leaf that has left memory meanwhile must be looked up again.
         guard let slot = leaves.find(volume: volume, index: leaf) else {
-            // The leaf has left memory meanwhile: what it says must be looked up again.
-            requests[request].repeatCount += 1
-            return true
+            return mayRepeat(request)
         }
         let state = leaves.state(slot, Int(address % UInt64(Geometry.blocksPerLeaf)))
         guard state.isStored, state.flash == location || state.disk == location else {
             // It was moved, written anew, or given up there by another request.
-            requests[request].repeatCount += 1
-            return true
+            return mayRepeat(request)
         }
         if state.disk == location {
+            if state.flash.isPlace { noteBadHome(slot, address, result) }
             // The disk was read before the block was promoted, or as flash had refused it.
             guard requests[request].isRefused(address) else {
                 return state.flash.isPlace && !hangs(state.flash.device)
@@ -72,12 +70,42 @@ extension Lane {
             return state.flash.isPlace
         }
         guard state.disk.isPlace else { return false }
-        if isRefused && !Mutant.refusedCopyGivenUp.isOn {
+        if result != .done && !Mutant.refusedCopyGivenUp.isOn {
             requests[request].noteRefused(address)
         } else {
-            giveUpFlash(slot, address)
+            giveUpBad(at: state.flash, of: address, in: slot)
         }
         return true
+    }
+
+    /// Counts a round that a request reads once more because the map has changed beneath it; false
+    /// when there were enough.
+    private func mayRepeat(_ request: Int) -> Bool {
+        if requests[request].isToReadAgain { return true }
+        guard requests[request].repeatCount < Lane.repeatMax else { return false }
+        requests[request].repeatCount += 1
+        return true
+    }
+
+    /// A host's read did not get the copy on disk of a block that flash has too.
+    private func noteBadHome(_ slot: Int, _ address: UInt64, _ result: OperationResult) {
+        let state = leaves.state(slot, Int(address % UInt64(Geometry.blocksPerLeaf)))
+        if result == .done {
+            giveUpBad(at: state.disk, of: address, in: slot)
+        } else if result != .deviceLost, !hangs(state.disk.device) {
+            noteRefusedCopy(
+                MoveItem(
+                    purpose: .relocate,
+                    isBad: true,
+                    isUnread: true,
+                    volume: leaves.entries[slot].volume,
+                    address: address,
+                    source: state.disk,
+                    sequence: state.sequence,
+                    checksum: state.checksum
+                )
+            )
+        }
     }
 
     /// The disk has given blocks of a request that flash had refused.
@@ -91,16 +119,18 @@ extension Lane {
             let state = leaves.state(slot, Int(address % UInt64(Geometry.blocksPerLeaf)))
             let place = Location(device: location.device, block: location.block + index)
             if state.isStored, state.disk == place, state.flash.isPlace {
-                giveUpFlash(slot, address)
+                giveUpBad(at: state.flash, of: address, in: slot)
             }
         }
     }
 
-    private func giveUpFlash(_ slot: Int, _ address: UInt64) {
+    /// Gives up one copy of a block that has two, and says so.
+    func giveUpBad(at location: Location, of address: UInt64, in slot: Int) {
         let volume = volumes[Int(leaves.entries[slot].volume)].identifier
-        note("copy_damaged", "volume \(volume) block \(address): the copy on disk stays")
         let state = leaves.state(slot, Int(address % UInt64(Geometry.blocksPerLeaf)))
-        giveUpCopy(at: state.flash, of: address, in: slot)
+        let other = state.flash == location ? "disk" : "flash"
+        note("copy_damaged", "volume \(volume) block \(address): the copy on \(other) stays")
+        giveUpCopy(at: location, of: address, in: slot)
     }
 
     /// Gives up one copy of a block that has two.  This is not logged: should a crash bring the
@@ -112,13 +142,15 @@ extension Lane {
             state.flash = .nowhere
         } else {
             state.disk = .nowhere
+            // Reclaim may have left the copy on flash where it was, and its segment alone.
+            if state.flash.isPlace { unreadableSegments[pool.slot(of: state.flash)] = nil }
         }
         statistics.copiesGivenUp += 1
         willChange(slot)
         replace(slot, block, with: state)
     }
 
-    /// Times that a request reads again because the map has changed beneath it.
+    /// Rounds that a request reads again because the map has changed beneath it.
     private static var repeatMax: UInt8 { 16 }
     /// Times that it turns from the disk to flash again, which had refused a block that the disk
     /// does not give either.

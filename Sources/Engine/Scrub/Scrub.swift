@@ -20,7 +20,7 @@ internal import Units
 // a move may have taken it elsewhere, while the read was on its way.  So
 //
 // 1. the map is asked again: only if place and sequence are still those that were read,
-// 2. the block is read a second time,
+// 2. the block is read a second time, and a third time if it was refused and then wrong,
 // 3. and its other copy, if it has one, is read too;
 // 4. then the map is asked once more, and the verdict is carried out in the same turn.
 //
@@ -28,9 +28,12 @@ internal import Units
 //      damaged       good          this copy is given up
 //      damaged       damaged       this copy is given up, the block is poisoned
 //      damaged       none          the block is poisoned
-//      damaged       unreadable    nothing: the other may be readable later
+//      damaged       unreadable    this copy is given up: the other may be readable later
 //      unreadable    good          given up if the device gave other blocks of the slice
+//      unreadable    damaged       the other copy is given up
 //      unreadable    else          nothing: it may be readable later
+//
+// While the disk does not give a copy, reclaim keeps the one on flash (Moves/OtherCopies).
 //
 // To give a copy up is to drop it from the map; where that is the home on disk, the copy on flash
 // is the only one from then on, and is demoted like any other.  Every verdict is an event.
@@ -86,6 +89,12 @@ struct ScrubExamination {
     var otherLocation = Location.nowhere
     var other: ScrubOutcome?
     var otherLookCount = 0
+    /// Of these, those that brought wrong bytes.
+    var otherWrongCount = 0
+    /// Once more if it was not good, and if it was refused and then wrong, a third time.
+    var isOtherToBeRead: Bool {
+        otherLookCount < 2 || otherLookCount == 2 && other == .damaged && otherWrongCount < 2
+    }
     /// Of the read in flight: it is of the other copy.
     var isOther = false
 }

@@ -93,6 +93,11 @@ extension Lane {
     /// The slice is done with: its place is where a restart goes on.
     func endSlice(_ tier: Int) {
         let count = scrubs[tier].items.count
+        if !unreadBlocks.isEmpty {
+            for item in scrubs[tier].items where item.outcome == .good {
+                forgetDoubt(item.location)
+            }
+        }
         scrubs[tier].phase = .idle
         scrubs[tier].row.tree = scrubs[tier].nextTree
         scrubs[tier].row.leaf = scrubs[tier].nextLeaf

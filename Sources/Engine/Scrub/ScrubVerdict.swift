@@ -28,6 +28,7 @@ extension Lane {
     func noteSecondLook(_ tier: Int, _ outcome: ScrubOutcome) {
         if scrubs[tier].examination.isOther {
             scrubs[tier].examination.other = outcome
+            if outcome == .damaged { scrubs[tier].examination.otherWrongCount += 1 }
         } else {
             scrubs[tier].examination.own = outcome
         }
@@ -63,13 +64,20 @@ extension Lane {
             statistics.scrubDoubtsSettled += 1
             return true
         }
+        if found == .damaged && item.outcome != .damaged {
+            // It was refused at first: these are the first bytes of it that were wrong.
+            scrubs[tier].items[scrubs[tier].suspect].outcome = .damaged
+            scrubs[tier].examination.own = nil
+            return look(tier, at: own, isOther: false)
+        }
         if other.isPlace && examination.otherLocation != other {
             scrubs[tier].examination.otherLocation = other
             scrubs[tier].examination.otherLookCount = 0
+            scrubs[tier].examination.otherWrongCount = 0
         }
         // The other copy is condemned no sooner than this one.
         if other.isPlace, examination.other != .good || examination.otherLocation != other,
-            scrubs[tier].examination.otherLookCount < 2
+            scrubs[tier].examination.isOtherToBeRead
         {
             return look(tier, at: other, isOther: true)
         }
@@ -113,9 +121,38 @@ extension Lane {
             repair(item, tier, in: slot, found)
         case (.damaged, .damaged?): poisonBoth(item, tier, in: slot)
         case (.damaged, nil): poisonSole(item, tier)
+        case (.damaged, .unreadable?):
+            noteFinding(item, found, "it is given up, the other copy may be readable later")
+            giveUpCopy(at: item.location, of: item.address, in: slot)
+        case (.unreadable, .damaged?):
+            noteFinding(item, found, "the other copy is damaged and given up")
+            giveUpCopy(at: otherCopy(item, in: slot), of: item.address, in: slot)
         default:
             noteFinding(item, found, "nothing is given up, it may be readable later")
+            if let other { noteDoubt(item, tier, in: slot, found, other) }
         }
+    }
+
+    /// Has reclaim keep the copy on flash while the disk does not give the other one.
+    private func noteDoubt(
+        _ item: ScrubItem,
+        _ tier: Int,
+        in slot: Int,
+        _ found: ScrubOutcome,
+        _ other: ScrubOutcome
+    ) {
+        let (onFlash, onDisk) = tier == 0 ? (found, other) : (other, found)
+        guard onDisk == .unreadable else { return }
+        let home = tier == 0 ? otherCopy(item, in: slot) : item.location
+        var doubt = moveItem(item, at: home, sequence: item.sequence)
+        doubt.purpose = .relocate
+        doubt.isUnread = true
+        noteDoubt(doubt, wasRefused: onFlash == .unreadable)
+    }
+
+    private func otherCopy(_ item: ScrubItem, in slot: Int) -> Location {
+        let state = leaves.state(slot, Int(item.address % UInt64(Geometry.blocksPerLeaf)))
+        return state.flash == item.location ? state.disk : state.flash
     }
 
     /// Whether the device gave another block of the slice: it is this place that is bad, and not
@@ -138,9 +175,7 @@ extension Lane {
     }
 
     private func poisonBoth(_ item: ScrubItem, _ tier: Int, in slot: Int) {
-        let block = Int(item.address % UInt64(Geometry.blocksPerLeaf))
-        let state = leaves.state(slot, block)
-        let other = tier == 0 ? state.disk : state.flash
+        let other = otherCopy(item, in: slot)
         noteFinding(item, .damaged, "the other copy is damaged too")
         guard mayPoison(item) else { return }
         giveUpCopy(at: item.location, of: item.address, in: slot)

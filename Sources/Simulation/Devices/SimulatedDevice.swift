@@ -54,6 +54,7 @@ package final class SimulatedDevice {
         var covers: UInt32
         var fault = PlannedFault.none
         var site: FaultSite?
+        var isRepeated = false
     }
 
     /// By slot; nil for a free one.
@@ -159,6 +160,7 @@ package final class SimulatedDevice {
         }
         if let faults {
             held.site = site
+            held.isRepeated = isRepeated
             held.fault = faults.plan(
                 operation.kind,
                 site,
@@ -199,12 +201,7 @@ package final class SimulatedDevice {
                 operation.region.fill(with: 0xEE)
                 result = .mediaError
             } else if let faults {
-                result = faults.endRead(
-                    held.fault,
-                    held.site,
-                    blocks: blocks,
-                    region: operation.region
-                )
+                result = faults.endRead(held, blocks: blocks)
             }
         case .write:
             compare(held)

@@ -45,6 +45,8 @@ final class DeviceFaults {
     private(set) var hasLost = false
     /// Its flushes are lies.
     var lies = false
+    /// Damaged blocks that the engine has read once more, and so knows to be bad.
+    private(set) var knownBad: Set<Int> = []
     /// Something was marked since somebody looked last.
     var isNewlyMarked = false
     /// Blocks that cannot be read until then, in nanoseconds of the process; they lose nothing.
@@ -107,6 +109,7 @@ final class DeviceFaults {
     func clear(_ block: Int) {
         if !refused.isEmpty { refused[block] = nil }
         guard !isClean else { return }
+        knownBad.remove(block)
         latent.remove(block)
         wrong.remove(block)
         lost.remove(block)
@@ -115,6 +118,7 @@ final class DeviceFaults {
     /// The engine starts anew.
     func restart() {
         lost = []
+        knownBad = []
         hasLost = false
         failedFlushCount = 0
         failedWriteCount = 0
@@ -273,13 +277,14 @@ final class DeviceFaults {
         return fault
     }
 
-    /// How a read ends, whose bytes are in `region`.
-    func endRead(
-        _ fault: PlannedFault,
-        _ site: FaultSite?,
-        blocks: Range<Int>,
-        region: BufferRegion
-    ) -> OperationResult {
+    /// How a read ends, whose bytes are in the operation's region.
+    func endRead(_ held: SimulatedDevice.InFlight, blocks: Range<Int>) -> OperationResult {
+        let (fault, site, region) = (held.fault, held.site, held.operation.region)
+        if held.isRepeated, fault != .absence, let site, site.comparesData, !isClean {
+            for block in blocks where isLatent(block) || wrong.contains(block) {
+                knownBad.insert(block)
+            }
+        }
         if !isClean, let site, blocks.contains(where: { wrong.contains($0) }) {
             journal.fired(.rot, site)
         }

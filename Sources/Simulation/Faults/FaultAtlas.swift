@@ -10,7 +10,7 @@ internal import Units
 //      damage at a place --> who has a copy there? --> watched from then on
 //
 // What the engine may give up: a damaged copy; and, as reclaim does with what is also on disk, a
-// good one on flash beside a damaged one on disk that nobody has read since it was damaged.
+// good one on flash beside a damaged one on disk, unless the engine has read that and found it bad.
 
 /// A block of a volume of which a copy was damaged at some time.
 struct WatchedBlock {
@@ -38,8 +38,9 @@ final class FaultAtlas {
         var volume: Int
         var block: UInt64
     }
-    /// Of each lane: clean copies that reclaim had dropped when it was looked at last.
-    private var droppedCounts: [UInt64] = []
+    /// Of each lane: clean copies that reclaim had dropped when it was looked at last, and those of
+    /// them that had to go though the other one was in doubt.
+    private var droppedCounts: [(all: UInt64, inDoubt: UInt64)] = []
 
     init(faults: [DeviceFaults], journal: Journal) {
         self.faults = faults
@@ -188,15 +189,22 @@ final class FaultAtlas {
         look: (WatchedBlock) -> BlockState?
     ) {
         if droppedCounts.count != lanes.count {
-            droppedCounts = lanes.map { $0.statistics.blocksDropped }
+            droppedCounts = lanes.map(droppedCount)
         }
         for index in watched.indices {
             let old = watched[index]
             let state = look(old) ?? old.state
             let isGood = isGood(state)
             let lane = laneOf(old.volume)
-            let hasDropped = lanes[lane].statistics.blocksDropped != droppedCounts[lane]
-            if old.isGood && !isGood { judge(old, state, hasDropped: hasDropped) }
+            if old.isGood && !isGood {
+                let (dropped, before) = (droppedCount(lanes[lane]), droppedCounts[lane])
+                judge(
+                    old,
+                    state,
+                    hasDropped: dropped.all != before.all,
+                    hadTo: dropped.inDoubt != before.inDoubt
+                )
+            }
             watched[index].state = state
             watched[index].isGood = isGood
             if !isReadable(state, now: now) || !isReadable(old.state, now: now) {
@@ -208,11 +216,27 @@ final class FaultAtlas {
                 wereBad.insert(BlockName(volume: old.volume, block: old.block))
             }
         }
-        for lane in lanes.indices { droppedCounts[lane] = lanes[lane].statistics.blocksDropped }
+        for lane in lanes.indices { droppedCounts[lane] = droppedCount(lanes[lane]) }
+    }
+
+    private func droppedCount(_ lane: Lane) -> (all: UInt64, inDoubt: UInt64) {
+        (lane.statistics.blocksDropped, lane.statistics.blocksDroppedInDoubt)
+    }
+
+    /// Whether the engine has read a damaged copy and so knows; not where a device hung, as nobody
+    /// looks at what it brings later.
+    private func isKnownBad(_ place: Location) -> Bool {
+        let device = faults[Int(place.device.rawValue)]
+        return device.knownBad.contains(Int(place.block)) && !device.wasSilent(since: 0)
     }
 
     /// A block has no good copy any more: was that the fault's doing, or the engine's?
-    private func judge(_ old: WatchedBlock, _ state: BlockState, hasDropped: Bool) {
+    private func judge(
+        _ old: WatchedBlock,
+        _ state: BlockState,
+        hasDropped: Bool,
+        hadTo: Bool
+    ) {
         let before = old.state
         // The copies that it had may just have been damaged.
         guard before.isStored, isGood(before) else { return }
@@ -220,7 +244,9 @@ final class FaultAtlas {
         guard state.sequence == before.sequence else { return }
         if state.disk == before.disk, state.flash.isNowhere, before.flash.isPlace {
             // A clean copy was dropped, which reclaim counts, and it was the only good one.
-            if hasDropped { return journal.met(.goodCopyDroppedUnknowing) }
+            if hasDropped, hadTo || !isKnownBad(state.disk) {
+                return journal.met(.goodCopyDroppedUnknowing)
+            }
         } else if state.flash.isPlace && state.flash != before.flash
             || state.disk.isPlace && state.disk != before.disk
         {

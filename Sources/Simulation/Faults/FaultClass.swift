@@ -75,6 +75,16 @@ package enum FaultSite: Int, Sendable, CaseIterable {
         }
     }
 
+    /// Whether what is read is compared with what the map says of it.
+    var comparesData: Bool {
+        switch self {
+        case .hostFlashRead, .hostDiskRead, .mergeRead, .moveFlashRead, .moveDiskRead, .flashScrub,
+            .diskScrub:
+            true
+        default: false
+        }
+    }
+
     package var isCatalogue: Bool { self == .catalogueLoad || self == .catalogueCommit }
 
     package var isRecovery: Bool {
