@@ -37,15 +37,24 @@ extension SimulatedWorld {
     }
 
     private func finish() {
-        defer { countLaneProbes() }
-        if !isOver, crashes.isOne(in: 4) { stopAndStart(isLoadedMeanwhile: true) }
+        if !isOver { comeToAnEnd() }
+        // A lie that comes out ends the seed, at whatever moment; what it has left is read.
+        if isOver { converge("what is left is read") { self.isQuiet } }
+        countLaneProbes()
+    }
+
+    private func comeToAnEnd() {
+        if crashes.isOne(in: 4) { stopAndStart(isLoadedMeanwhile: true) }
         converge("all requests are answered") { self.isQuiet }
         guard !isOver else { return }
         validate()
         readAll()
         converge("all volumes are read back") { self.isQuiet }
+        guard !isOver else { return }
         checkSpace()
+        guard !isOver else { return }
         awaitMirrors()
+        guard !isOver else { return }
         if atlas == nil, crashes.isOne(in: 4) { findRot() }
         switch crashes.below(3) {
         // What is lost cannot be read back after another start.
@@ -62,11 +71,12 @@ extension SimulatedWorld {
             && volumes.allSatisfy { !$0.isVerifying && $0.plan == nil }
     }
 
-    /// Lets time go on until a fact holds; not reaching it is a failure.
+    /// Lets time go on until a fact holds, or a lie comes out; not reaching it is a failure.
     func converge(_ fact: String, until holds: () -> Bool) {
         let end = now + Self.patienceNanoseconds
+        let wasOver = isOver
         var rounds = 0
-        while journal.isEmpty, !holds() {
+        while journal.isEmpty, isOver == wasOver, !holds() {
             rounds += 1
             guard advance(), now < end, rounds < Self.patienceRounds else {
                 guard journal.isEmpty, !holds() else { return }
@@ -117,7 +127,7 @@ extension SimulatedWorld {
             let most = self.liveVolumes.reduce(0) { $0 + $1.model.chargedBlockCount.most }
             return (self.pool?.chargedBlocks ?? 0) <= most
         }
-        guard journal.isEmpty, let pool else { return }
+        guard journal.isEmpty, !isOver, let pool else { return }
         let least = liveVolumes.reduce(0) { $0 + $1.model.chargedBlockCount.least }
         if pool.chargedBlocks < least {
             journal.report(
@@ -141,7 +151,7 @@ extension SimulatedWorld {
             return pool.freeSegmentCount(.flash) >= pool.segmentCount(.flash) - 2 * lanes
                 && pool.freeSegmentCount(.disk) >= pool.segmentCount(.disk) - lanes
         }
-        if journal.isEmpty { journal.met(.emptiedPoolChecked) }
+        if journal.isEmpty, !isOver { journal.met(.emptiedPoolChecked) }
     }
 
     // MARK: Stopping
