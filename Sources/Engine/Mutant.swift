@@ -34,6 +34,7 @@ package enum Mutant: String, CaseIterable, Sendable {
     case replayAsksForTail
     case missingHalfAsOther
     case refusedBlockIsZero
+    case refusalTakenForDamage
     case replayStopsAtSegmentEnd
     case replayIgnoresLimit
     case replayForgetsTrims

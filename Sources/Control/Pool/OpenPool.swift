@@ -177,6 +177,7 @@ final class OpenPool: Sendable {
     }
 
     /// Writes the lanes' witnesses, one pair of places after the other, with a flush behind each.
+    /// One place of a lane that a device takes is enough; the others are bad sectors.
     private static func tellDevices(
         _ lanes: [Lane],
         _ files: [DeviceFile]
@@ -186,21 +187,23 @@ final class OpenPool: Sendable {
         for role in (0..<times).flatMap({ _ in [DeviceRole.flash, .disk] }) {
             for lane in lanes {
                 lane.writeOpeningWitness(to: role) { device, block, region in
-                    do throws(DeviceError) {
-                        try files[Int(device.rawValue)].write(
-                            from: region,
-                            at: block * UInt64(Geometry.blockByteCount)
-                        )
-                        return true
-                    } catch {
-                        refused = error
-                        return false
+                    for _ in 0..<2 {
+                        do throws(DeviceError) {
+                            try files[Int(device.rawValue)].write(
+                                from: region,
+                                at: block * UInt64(Geometry.blockByteCount)
+                            )
+                            return true
+                        } catch {
+                            refused = error
+                        }
                     }
+                    return false
                 }
             }
             for file in files { try converting { () throws(DeviceError) in try file.flush() } }
         }
-        if let refused { throw ControlError(refused) }
+        if let refused, lanes.contains(where: { !$0.isOpeningTold }) { throw ControlError(refused) }
     }
 
     private static func converting(
@@ -387,6 +390,8 @@ struct DeviceSource: RecoverySource {
         devices.read(device, block: block, into: region)
     }
 
+    func pause() { Clock.pause(milliseconds: 1000) }
+
     func load(_ key: LeafKey) throws(RecoveryError) -> StoredLeaf {
         do throws(CatalogueError) {
             return try catalogue.load(key)
@@ -417,6 +422,8 @@ extension ControlError {
             self = .recovery(pool: pool, finding: finding, isCatalogue: true)
         case .catalogue(_, let isDamaged):
             self = .recovery(pool: pool, finding: finding, isCatalogue: isDamaged)
+        case .deviceAway(let device):
+            self = .deviceAway(path: path(device))
         case .recordLost, .mapTooSmall:
             self = .recovery(pool: pool, finding: finding, isCatalogue: false)
         }
@@ -442,6 +449,8 @@ enum RecoveryText {
                 + (toldBy.map {
                     "a record in segment \($0.index.rawValue) of device \($0.device.rawValue)"
                 } ?? "the catalogue")
+        case .deviceAway(let device):
+            "device \(device.rawValue) refused blocks and gave them later, or gives nothing"
         case .leafDamaged(let key): "leaf \(key.tree.rawValue):\(key.index) is damaged"
         case .mapTooSmall(let leafCount):
             "the log changes \(leafCount) leaves, more than the memory for the map holds"

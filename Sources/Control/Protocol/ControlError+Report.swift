@@ -293,6 +293,14 @@ extension ControlError {
                 "\(path): is a copy from earlier: \(finding)",
                 "bring back the device as it was last, or an image of it that is as new"
             )
+        case .deviceAway(let path):
+            .init(
+                "device_away",
+                .failed,
+                "\(path): refuses reads and gives them later, or gives nothing: what was logged "
+                    + "cannot be told from what was not; nothing was changed",
+                "look at the device and its connection, then start the pool again"
+            )
         default: nil
         }
     }

@@ -87,6 +87,8 @@ package enum ControlError: Error, Equatable, Sendable {
     case catalogueOlder(pool: String, path: String, finding: String)
     /// The device was put back from a copy.
     case deviceOlder(path: String, finding: String)
+    /// The device refuses reads and gives them later, or gives nothing.
+    case deviceAway(path: String)
     case shuttingDown(pool: String)
     case noSpace(pool: String)
     case readOnly(pool: String)

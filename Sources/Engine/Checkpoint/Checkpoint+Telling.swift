@@ -216,11 +216,24 @@ extension Lane {
                     half: half,
                     witnessedIncarnation: age.witnessedIncarnation
                 )
-                if !write(device.index, block, region) { isComplete = false }
+                if write(device.index, block, region) {
+                    openingToldTo |= 1 << UInt64(device.index.rawValue)
+                } else {
+                    isComplete = false
+                    note(
+                        "witness_refused",
+                        "device \(device.index.rawValue) does not take block \(block), a witness"
+                    )
+                }
             }
             age.noteTaken(by: device.index)
         }
         if isComplete, role == .flash { age.noteComplete() }
+    }
+
+    /// Whether each device has taken a witness of this opening.
+    package var isOpeningTold: Bool {
+        pool.devices.allSatisfy { openingToldTo >> UInt64($0.index.rawValue) & 1 == 1 }
     }
 
     /// The lane's witness for a device: where it goes, and its bytes.

@@ -186,6 +186,8 @@ package final class Lane: @unchecked Sendable {
     // Checkpoint and catalogue
     var checkpoint = CheckpointState()
     var age = LaneAge()
+    /// A bit for each device that has taken a witness of this opening.
+    var openingToldTo: UInt64 = 0
     /// Two blocks for each device's witness.
     let witnessArena: Arena
     var mirror: Mirror

@@ -47,6 +47,13 @@ package struct PoolOpening {
         from source: some RecoverySource,
         now: Instant
     ) throws(RecoveryError) -> (pool: Pool, lanes: [Lane], report: RecoveryReport) {
+        try watching(source) { watch throws(RecoveryError) in try open(once: watch, now: now) }
+    }
+
+    private func open(
+        once source: some RecoverySource,
+        now: Instant
+    ) throws(RecoveryError) -> (pool: Pool, lanes: [Lane], report: RecoveryReport) {
         let pool = Pool(
             identifier: identifier,
             laneCount: laneCount,

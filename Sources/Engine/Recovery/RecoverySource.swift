@@ -13,6 +13,12 @@ package protocol DeviceReader {
 package protocol RecoverySource: DeviceReader {
     /// A leaf as the last checkpoint left it; its bytes are empty when there is none.
     func load(_ key: LeafKey) throws(RecoveryError) -> StoredLeaf
+    /// Lets time go by, before what was refused is asked for again.
+    func pause()
+}
+
+extension RecoverySource {
+    package func pause() {}
 }
 
 /// Why a pool cannot be opened.
@@ -34,6 +40,9 @@ package enum RecoveryError: Error, Equatable, Sendable {
     case catalogueOlder(device: DeviceIndex, lane: LaneIndex, has: Age, witnessed: Age)
     /// A device was not told what all devices were: it was put back from a copy.
     case deviceOlder(device: DeviceIndex, has: Age, witnessed: Age)
+    /// A device refused blocks and gave them later, or gives nothing any more: what it holds cannot
+    /// be told from what it lacks.
+    case deviceAway(device: DeviceIndex)
     /// A leaf is damaged in the catalogue.
     case leafDamaged(LeafKey)
     /// The log since the last checkpoint touches more leaves than the lane holds in memory.

@@ -13,7 +13,7 @@ internal import Units
 // Crash order when a pool is opened, each step only after the one before it:
 //
 // 1. Witnesses and catalogue are compared.
-// 2. Recovery reads.
+// 2. Recovery reads.  What devices refuse in these two steps is asked for again (RefusalWatch).
 // 3. The headers and tails of records that recovery did not find, and headers of segments, are
 //    written again, and flushed.
 // 4. The catalogue commits the next incarnation, and where recovery found the logs to end.
@@ -97,7 +97,9 @@ extension PoolOpening {
     /// told what the catalogue says it was.  Reads only; to be called before the catalogue is
     /// changed, so that no attempt makes it look newer.
     package func checkAge(from source: some RecoverySource) throws(RecoveryError) {
-        try check(try witnesses(from: source))
+        try watching(source) { watch throws(RecoveryError) in
+            try check(try witnesses(from: watch))
+        }
     }
 
     func witnesses(from source: some DeviceReader) throws(RecoveryError) -> Witnesses {

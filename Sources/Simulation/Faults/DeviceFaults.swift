@@ -319,12 +319,49 @@ final class DeviceFaults {
 
     // MARK: Recovery
 
+    /// The device goes away when recovery reads there.
+    private var leavesAt: FaultSite?
+    /// It is away until recovery has waited so often.
+    private(set) var pausesAway = 0
+
+    /// A pool is being opened: the device may go away meanwhile.
+    func beginOpening() {
+        guard fires(min(rates.absenceOneIn, 8)) else { return }
+        leavesAt = random.pick([.recoveryWitnessRead, .recoveryHeaderRead, .recoveryRecordRead])
+    }
+
+    func endOpening() {
+        leavesAt = nil
+        pausesAway = 0
+    }
+
+    /// Recovery lets time go by.
+    func pauseOpening() { pausesAway = max(0, pausesAway - 1) }
+
+    /// Whether whoever opens the pool cannot write a witness.
+    func refusesWitness() -> Bool {
+        guard fires(min(rates.writeErrorOneIn, 4)) else { return false }
+        journal.fired(.writeError, .witnessWrite)
+        return true
+    }
+
+    private func isAway(at site: FaultSite) -> Bool {
+        if pausesAway == 0, site == leavesAt, random.isOne(in: 3) {
+            leavesAt = nil
+            pausesAway = random.pick([1, 1, 1, 1, 2, 2, 3, 100])
+        }
+        guard pausesAway > 0 else { return false }
+        journal.fired(.absence, site)
+        return true
+    }
+
     /// Blocks that recovery was refused once, and gets when it asks again.
     private var spared = 0..<0
 
     /// Whether a read of recovery is refused, outside of virtual time.
     func refusesRecovery(_ blocks: Range<Int>) -> Bool {
         let site = recoverySite(of: blocks)
+        if isAway(at: site) { return true }
         if !latent.isEmpty, blocks.contains(where: { latent.contains($0) }) {
             journal.fired(.latentError, site)
             return true

@@ -123,8 +123,10 @@ extension FaultClass {
             return site.isWrite && site != .witnessWrite && site != .mirrorWrite
                 && site != .superblockWrite
         case .flushError, .lyingFlush: return site.isFlush
-        // Whoever opens a pool finds its devices there.
-        case .absence, .hang: return !site.isRecovery
+        case .absence:
+            // What is read before, and of mirrors, is read from devices that are there.
+            return ![.superblockRead, .superblockWrite, .mirrorRead].contains(site)
+        case .hang: return !site.isRecovery
         case .catalogueError: return false
         }
     }

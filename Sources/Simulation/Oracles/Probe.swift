@@ -11,6 +11,7 @@ package enum Probe: Int, Sendable, CaseIterable {
     case commitInFlightLost
     case crashDuringRecovery
     case crashRightAfterRecovery
+    case awayWhenOpened
     case oldCatalogueRefused
     case oldCatalogueOpened
     case oldDeviceRefused

@@ -197,6 +197,8 @@ extension SimulatedWorld {
         restartClock()
         let opening = makeOpening(randomSeed: identities.next(), wallSeconds: wallSeconds())
         let source = SimulatedSource(devices: devices, catalogue: catalogue)
+        for device in atlas?.faults ?? [] { device.beginOpening() }
+        defer { for device in atlas?.faults ?? [] { device.endOpening() } }
         do throws(RecoveryError) {
             try opening.checkAge(from: source)
             let opened = try opening.open(from: source, now: Instant(nanoseconds: now))
@@ -211,6 +213,13 @@ extension SimulatedWorld {
             catalogue.begin(incarnation: opened.pool.incarnation, logEnds: lanes.map(\.logEnd))
             tellDevices(isCut: isCut)
             return true
+        } catch .deviceAway(let device)
+            where atlas?.faults[Int(device.rawValue)].pausesAway ?? 0 > 0
+        {
+            // It is there again when somebody starts the pool once more.
+            journal.trace("refused, as device \(device.rawValue) is away")
+            journal.met(.awayWhenOpened)
+            return open(isRequired: isRequired, isCut: isCut)
         } catch {
             journal.trace("refused: \(error)")
             if isRequired { journal.report(.recovers, "the pool does not open: \(error)") }
@@ -225,6 +234,8 @@ extension SimulatedWorld {
             [DeviceRole.flash, .disk]
         }
         let told = isCut ? crashes.below(roles.count + 1) : roles.count
+        // Of each device and lane, one place at most is not taken: others may be damaged later.
+        var refused: [[Int]] = devices.map { _ in lanes.map { _ in 0 } }
         for (time, role) in roles[..<told].enumerated() {
             // The last time for some lanes, devices and places only.
             let isLast = isCut && time == told - 1
@@ -232,6 +243,13 @@ extension SimulatedWorld {
             for lane in lanes[..<laneCount] {
                 lane.writeOpeningWitness(to: role) { device, block, region in
                     if isLast && crashes.isOne(in: 3) { return true }
+                    let (index, owner) = (Int(device.rawValue), Int(lane.index.rawValue))
+                    if refused[index][owner] == 0,
+                        atlas?.faults[index].refusesWitness() ?? false
+                    {
+                        refused[index][owner] += 1
+                        return false
+                    }
                     devices[Int(device.rawValue)].writeNow(offset: block * 4096, from: region)
                     return true
                 }
@@ -304,4 +322,6 @@ struct SimulatedSource: RecoverySource {
     }
 
     func load(_ key: LeafKey) throws(RecoveryError) -> StoredLeaf { catalogue.tables.leaf(key) }
+
+    func pause() { for device in devices { device.faults?.pauseOpening() } }
 }
