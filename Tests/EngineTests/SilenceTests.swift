@@ -269,3 +269,31 @@ func `a disk leaves operations to flash`(hangs: Bool) throws {
     }
     #expect(bench.isFilled(volume, 32..<256))
 }
+
+@Test func `a disk that takes long over every flush is moved to all the same`() throws {
+    let bench = try LaneBench(flashSegments: 24, diskSegments: 64)
+    let volume = bench.fillBeyondFlash()
+    let demoted = bench.lane.statistics.blocksDemoted
+    var flush: Operation?
+    var since = bench.now
+    for index in 0..<200 {
+        bench.now = bench.now.advanced(byNanoseconds: 1_000_000_000)
+        if bench.lane.admits(.write, byteCount: 1 << 18) {
+            bench.begin(volume, at: UInt64(index % 64) << 18, pattern(index, count: 1 << 18))
+        }
+        let finished = bench.settle(completing: { operation in
+            guard operation.device == disk, operation.kind == .flush else { return true }
+            flush = operation
+            since = bench.now
+            return false
+        })
+        for done in finished { bench.lane.release(done.token) }
+        if let one = flush, bench.now.nanoseconds(since: since) >= 20_000_000_000 {
+            flush = nil
+            bench.carry(out: [one])
+        }
+    }
+    // What waited for the first one stayed where it was; the others are waited for.
+    #expect(bench.lane.statistics.movesUnflushed > 0)
+    #expect(bench.lane.statistics.blocksDemoted > demoted)
+}

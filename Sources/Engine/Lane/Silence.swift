@@ -61,7 +61,8 @@ extension Lane {
         // it stays where it was.
         for index in diskFlushes.indices where diskFlushes[index].isInFlight {
             let begunAt = diskFlushes[index].begunAt
-            guard begunAt.advanced(byNanoseconds: configuration.silenceMax) <= now else { continue }
+            let patience = max(diskFlushes[index].patience, configuration.silenceMax)
+            guard begunAt.advanced(byNanoseconds: patience) <= now else { continue }
             operations.noteLate(diskFlushes[index].device)
             if !Mutant.silenceSuffered.isOn { dropLanded(index) }
         }

@@ -33,6 +33,9 @@ struct DiskFlush {
     var covered: [LandedMove] = []
     var isInFlight = false
     var begunAt = Instant(nanoseconds: 0)
+    /// Nanoseconds for which a flush is waited for, if more than for a device that hangs: the last
+    /// one took as long.
+    var patience: UInt64 = 0
     /// It ended well, and waits for those of other lanes.
     var bar: FlushBar?
 
@@ -67,6 +70,8 @@ extension Lane {
     /// Blocks for which a disk is flushed while more are on their way: 16 MiB, a tenth of a second
     /// of a disk's writing.
     private static var flushBlockCount: Int { 4096 }
+    /// For no longer what waits for a flush is kept from others, however long the disk takes.
+    private static var flushPatienceMax: UInt64 { 240_000_000_000 }
 
     /// Keeps what a move has written to disk until the disk is flushed; the move is free.
     func awaitFlush(of move: Int) {
@@ -134,6 +139,10 @@ extension Lane {
         let device = diskFlushes[index].device
         settle(slot.ticket, .disk(device), isGood: isGood)
         diskFlushes[index].isInFlight = false
+        if isGood {
+            let taken = now.nanoseconds(since: diskFlushes[index].begunAt)
+            diskFlushes[index].patience = min(2 * taken, Lane.flushPatienceMax)
+        }
         if diskFlushes[index].covered.isEmpty {
             // What it was to cover was given up meanwhile; what waits came later.
         } else if isGood || Mutant.failedFlushBelieved.isOn {
