@@ -82,6 +82,8 @@ extension SimulatedWorld {
             volumes[index].outstandingCount == 0
         else { return }
         volumes[index].isVerifying = false
+        // A plan may have waited for it.
+        isStirred = true
         if volumes[index].model.isUnsettled, !isOver { volumes[index].model.settle() }
     }
 }
