@@ -21,9 +21,21 @@ extension Lane {
         let free = pool.freeSegmentCount(stream.role)
         let left = segmentsLeft(by: purpose)
         if free > left { return true }
-        // What is left in a segment of the last ones is for reclaim.
-        if stream.remaining > RecordHeader.overheadBlockCount { return free == left }
+        // What is left in a segment of the last ones is for reclaim, whose victim is to fit.
+        if stream.remaining > RecordHeader.overheadBlockCount {
+            return free == left && (purpose != .demote || !isRelocating)
+        }
         return left == 0 && unfilledSegment(for: stream) != nil
+    }
+
+    /// Whether a disk segment is being emptied: its copies are to be written yet.
+    private var isRelocating: Bool {
+        if diskReclaim.phase != .idle || !relocations.isEmpty { return true }
+        for move in 0..<moves.count
+        where moves[move].phase == .reading || moves[move].phase == .ready {
+            if moveItems[firstItem(move)].purpose == .relocate { return true }
+        }
+        return false
     }
 
     /// Free segments that moves of a purpose leave to others.  Reclaim may take the last ones of

@@ -34,9 +34,9 @@ extension Lane {
     /// goes to disk when that has room again.
     func fits(_ victim: Int, _ tier: DeviceRole) -> Bool {
         let free = pool.freeSegmentCount(tier)
-        guard free <= pool.laneCount, tier == .disk || pool.diskSegmentCount == 0 else {
-            return true
-        }
+        // Demotions may take all but the last ones while this one is emptied.
+        let few = tier == .disk ? 2 * pool.laneCount : pool.laneCount
+        guard free <= few, tier == .disk || pool.diskSegmentCount == 0 else { return true }
         let underWay = copiesUnderWay(tier)
         // A whole segment for one that is not quite full.
         if free > 0 && underWay == 0 { return true }
@@ -45,7 +45,10 @@ extension Lane {
         for segment in sealedSegments[tier == .flash ? 0 : 1] where segment != victim {
             room += copyRoom(in: restBlockCount(of: segment, for: stream))
         }
-        if free > 0 { room += copyRoom(in: pool.freeSegmentBlockCountMin(tier) - 1) }
+        if free > 0 {
+            let usable = max(1, free - pool.laneCount + 1)
+            room += usable * copyRoom(in: pool.freeSegmentBlockCountMin(tier) - 1)
+        }
         return Int(pool.segments[victim].liveBlockCount) <= room - underWay
     }
 
