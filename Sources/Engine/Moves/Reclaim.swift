@@ -196,10 +196,8 @@ extension Lane {
         }
         guard operations.freeCount > 64 else { return }
         let address = pool.address(of: segment)
-        let count = min(
-            Reclaim.sliceBlockCount,
-            geometry.segmentBlockCount - reclaim.nextHeader
-        )
+        let left = geometry.segmentBlockCount - reclaim.nextHeader
+        let count = min(Reclaim.sliceBlockCount, left)
         reclaim.sliceStart = reclaim.nextHeader
         reclaim.isReading = true
         beginReading(segment)
@@ -455,24 +453,29 @@ extension Lane {
         reclaim.hasGained = true
     }
 
-    /// Whether something lives in the victim.  One that hosts have emptied meanwhile may be another
-    /// lane's by now.
+    /// Whether something lives in the victim.
     private func isStillThere(_ reclaim: Reclaim) -> Bool {
+        isStillOurs(reclaim) && pool.segments[reclaim.victim].use == .sealed
+            && pool.segments[reclaim.victim].liveBlockCount > 0
+    }
+
+    /// One that hosts have emptied meanwhile may be used again by now, by whichever lane.
+    private func isStillOurs(_ reclaim: Reclaim) -> Bool {
         let state = pool.segments[reclaim.victim]
-        return state.use == .sealed && state.lane == index && state.sequence == reclaim.sequence
-            && state.liveBlockCount > 0
+        return state.lane == index && state.sequence == reclaim.sequence
     }
 
     /// All chunks of the victim are decided: their moves empty it, and the next one can begin.
     private func end(_ reclaim: inout Reclaim) {
         let victim = reclaim.victim
-        let isThere = isStillThere(reclaim)
+        let isOurs = isStillOurs(reclaim)
         reclaim.victim = -1
         reclaim.phase = .idle
         // The next victim is chosen in the next turn, whether or not this one has started a move.
         hasProgressed = true
-        guard isThere else { return }
+        guard isOurs else { return }
         pool.segments[victim].isVictim = false
+        guard pool.segments[victim].use == .sealed else { return }
         if reclaim.hasGained {
             silentSegments.remove(victim)
         } else if reclaim.isHeld {
