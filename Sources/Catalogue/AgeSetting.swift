@@ -18,12 +18,8 @@ enum AgeSetting {
 
     /// The numbers of all these settings, by key.
     static func read(in database: Database, path: String) throws -> [String: [UInt64]] {
-        let found = try CatalogueReading.rows(
-            of: "settings",
-            columns: "key, value",
-            in: database,
-            path: path
-        ) { row throws(CatalogueError) in
+        let found = try CatalogueReading.rows(of: "settings", in: database, path: path) {
+            row throws(CatalogueError) in
             (key: try row.text(0), value: try row.text(1))
         }
         var numbers: [String: [UInt64]] = [:]

@@ -25,8 +25,10 @@ extension Catalogue {
         _ image: CheckpointImage,
         pause: (Database) throws -> Void
     ) throws(CatalogueError) {
+        let path = path
         try connection.change { database in
-            let writer = ImageWriter(database: database)
+            let tally = try LeafTally.read(in: database, path: path)
+            var writer = ImageWriter(database: database, tally: tally)
             try writer.writeSegments(of: image)
             try writer.writeVolumes(of: image)
             try writer.write(image.position)
@@ -45,6 +47,7 @@ extension Catalogue {
             try writer.forgetVolumes(of: image)
             try EventTable.append(image.events, to: database)
             try writer.writeScrubs(of: image)
+            if writer.tally != tally { try writer.tally.write(to: database) }
         }
     }
 
@@ -60,6 +63,7 @@ extension Catalogue {
 /// Writes the parts of an image with statements that are prepared once for the connection's life.
 private struct ImageWriter {
     let database: Database
+    var tally: LeafTally
 
     func writeSegments(of image: CheckpointImage) throws {
         for address in image.freedSegments {
@@ -69,8 +73,8 @@ private struct ImageWriter {
             )
         }
         for row in image.segments {
-            try run(
-                "INSERT OR REPLACE INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            try database.put(
+                "segments",
                 [
                     Int64(row.address.device.rawValue), Int64(row.address.index.rawValue),
                     Int64(row.lane.rawValue), Int64(row.stream.rawValue), stored(row.sequence),
@@ -83,8 +87,8 @@ private struct ImageWriter {
 
     func writeVolumes(of image: CheckpointImage) throws {
         for row in image.volumes {
-            try run(
-                "INSERT OR REPLACE INTO volumes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            try database.put(
+                "volumes",
                 [
                     row.identifier.description, row.name, stored(row.byteCount),
                     Int64(row.lane.rawValue), stored(row.tree.rawValue),
@@ -93,8 +97,8 @@ private struct ImageWriter {
             )
         }
         for row in image.trees {
-            try run(
-                "INSERT OR REPLACE INTO trees VALUES (?, ?, ?)",
+            try database.put(
+                "trees",
                 [
                     stored(row.identifier.rawValue), row.parent.map { stored($0.rawValue) },
                     row.volume.description,
@@ -104,8 +108,8 @@ private struct ImageWriter {
     }
 
     func write(_ position: LanePosition) throws {
-        try run(
-            "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        try database.put(
+            "positions",
             [
                 Int64(position.lane.rawValue), position.segment.map { Int64($0.device.rawValue) },
                 position.segment.map { Int64($0.index.rawValue) }, stored(position.segmentSequence),
@@ -114,14 +118,19 @@ private struct ImageWriter {
                 stored(position.mirror.end), Int64(position.mirror.checksum),
             ]
         )
-        try run(
-            "INSERT OR REPLACE INTO settings VALUES (?, ?)",
+        try database.put(
+            "settings",
             [AgeSetting.key(of: position.lane), AgeSetting.text(of: position)]
         )
     }
 
-    func writeLeaf(_ key: LeafKey, _ bytes: [UInt8]) throws {
+    mutating func writeLeaf(_ key: LeafKey, _ bytes: [UInt8]) throws {
+        let isThere = try database.has(
+            "SELECT 1 FROM leaves WHERE tree = ? AND leaf = ?",
+            numbers(of: key)
+        )
         guard bytes.isEmpty else {
+            if !isThere { tally.add(key) }
             return try database.run(
                 """
                 INSERT INTO leaves (tree, leaf, bytes) VALUES (?, ?, ?)
@@ -131,6 +140,7 @@ private struct ImageWriter {
                 bytes
             )
         }
+        if isThere { tally.remove(key) }
         try database.run("DELETE FROM leaves WHERE tree = ? AND leaf = ?", numbers(of: key))
         try writeHeat(key, [])
     }
@@ -152,7 +162,7 @@ private struct ImageWriter {
 
     func writeScrubs(of image: CheckpointImage) throws {
         for row in image.scrubs {
-            try run("INSERT OR REPLACE INTO settings VALUES (?, ?)", [row.key, row.text])
+            try database.put("settings", [row.key, row.text])
         }
     }
 

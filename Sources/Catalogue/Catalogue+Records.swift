@@ -114,12 +114,9 @@ extension Catalogue {
 
     /// The value kept under `key`; nil when there is none.
     package func setting(_ key: String) throws(CatalogueError) -> String? {
-        try connection.read { database in
-            try String.fetchOne(
-                database,
-                sql: "SELECT value FROM settings WHERE key = ?",
-                arguments: [key]
-            )
+        let path = path
+        return try connection.read { database in
+            try CatalogueReading.setting(key, in: database, path: path)
         }
     }
 
@@ -129,12 +126,8 @@ extension Catalogue {
     ) throws(CatalogueError) -> [(key: String, value: String)] {
         let path = path
         return try connection.read { database in
-            try CatalogueReading.rows(
-                of: "settings",
-                columns: "key, value",
-                in: database,
-                path: path
-            ) { row throws(CatalogueError) in
+            try CatalogueReading.rows(of: "settings", in: database, path: path) {
+                row throws(CatalogueError) in
                 (key: try row.text(0), value: try row.text(1))
             }
         }.filter { $0.key.hasPrefix(prefix) }
@@ -151,10 +144,7 @@ extension Catalogue {
                     arguments: [key]
                 )
             }
-            try database.execute(
-                sql: "INSERT OR REPLACE INTO settings VALUES (?, ?)",
-                arguments: [key, value]
-            )
+            try database.put("settings", [key, value])
         }
     }
 

@@ -109,14 +109,11 @@ package final class Catalogue: Sendable {
         logEnds: [LogEnd]
     ) throws(CatalogueError) {
         try connection.change { database in
-            try database.execute(
-                sql: "UPDATE pool SET incarnation = ?",
-                arguments: [Int64(incarnation)]
-            )
+            try CatalogueFile.write(pool, incarnation: incarnation, to: database)
             for end in logEnds {
-                try database.execute(
-                    sql: "INSERT OR REPLACE INTO log_ends VALUES (?, ?, ?)",
-                    arguments: [
+                try database.put(
+                    "log_ends",
+                    [
                         Int64(end.lane.rawValue), stored(end.nextRecord.rawValue),
                         Int64(end.incarnation),
                     ]

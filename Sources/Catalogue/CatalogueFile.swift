@@ -53,23 +53,27 @@ enum CatalogueFile {
     }
 
     static func write(_ pool: PoolRow, _ devices: [DeviceRow], to database: Database) throws {
-        try database.execute(
-            sql: "INSERT INTO pool VALUES (1, ?, ?, ?, ?, 0)",
-            arguments: [
-                pool.identifier.description, pool.name, Int64(pool.laneCount),
-                pool.createdSeconds,
-            ]
-        )
+        try write(pool, incarnation: 0, to: database)
         for device in devices {
-            try database.execute(
-                sql: "INSERT INTO devices VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                arguments: [
+            try database.put(
+                "devices",
+                [
                     Int64(device.index.rawValue), device.identifier.description,
                     Int64(device.role.rawValue), device.path, stored(device.byteCount),
                     stored(device.segmentByteCount), Int64(device.segmentCount), device.model,
                 ]
             )
         }
+    }
+
+    static func write(_ pool: PoolRow, incarnation: UInt32, to database: Database) throws {
+        try database.put(
+            "pool",
+            [
+                1, pool.identifier.description, pool.name, Int64(pool.laneCount),
+                pool.createdSeconds, Int64(incarnation),
+            ]
+        )
     }
 
     /// Refuses every table, index, view and trigger that this version does not make, and each that

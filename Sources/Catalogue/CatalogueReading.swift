@@ -48,6 +48,14 @@ struct FoundRow {
 
     func isAbsent(_ column: Int) -> Bool { value(column).isNull }
 
+    /// Refuses a row whose last column is not the checksum of the others.
+    func verify() throws(CatalogueError) {
+        let last = row.count - 1
+        guard try integer(last) == RowChecksum.of(table, row.databaseValues.dropLast()) else {
+            throw refused(last)
+        }
+    }
+
     private func value(_ column: Int) -> DatabaseValue { row[column] }
 
     private func refused(_ column: Int) -> CatalogueError {
@@ -63,9 +71,10 @@ struct FoundRow {
 
 /// Reads the tables.
 enum CatalogueReading {
+    /// All rows of a table that has checksums, each verified, in the order of their keys; columns
+    /// are counted as the schema has them.
     static func rows<Value>(
         of table: String,
-        columns: String,
         in database: Database,
         path: String,
         _ body: (FoundRow) throws(CatalogueError) -> Value
@@ -73,10 +82,12 @@ enum CatalogueReading {
         var values: [Value] = []
         let cursor = try Row.fetchCursor(
             database,
-            sql: "SELECT \(columns) FROM \(table) ORDER BY 1, 2"
+            sql: "SELECT * FROM \(table) ORDER BY 1, 2"
         )
         while let row = try cursor.next() {
-            values.append(try body(FoundRow(row: row, table: table, path: path)))
+            let found = FoundRow(row: row, table: table, path: path)
+            try found.verify()
+            values.append(try body(found))
         }
         return values
     }
@@ -84,17 +95,12 @@ enum CatalogueReading {
     static func pool(over connection: CatalogueConnection) throws(CatalogueError) -> PoolRow {
         let path = connection.path
         let pools = try connection.read(.open) { database in
-            try rows(
-                of: "pool",
-                columns: "identifier, name, lane_count, created_seconds",
-                in: database,
-                path: path
-            ) { row throws(CatalogueError) in
+            try rows(of: "pool", in: database, path: path) { row throws(CatalogueError) in
                 PoolRow(
-                    identifier: try row.identifier(0),
-                    name: try row.text(1),
-                    laneCount: try row.number(2),
-                    createdSeconds: try row.integer(3)
+                    identifier: try row.identifier(1),
+                    name: try row.text(2),
+                    laneCount: try row.number(3),
+                    createdSeconds: try row.integer(4)
                 )
             }
         }
@@ -109,15 +115,7 @@ enum CatalogueReading {
     ) throws(CatalogueError) -> [DeviceRow] {
         let path = connection.path
         return try connection.read(.open) { database in
-            try rows(
-                of: "devices",
-                columns: """
-                    device, identifier, role, path, byte_count, segment_byte_count, segment_count,
-                    model
-                    """,
-                in: database,
-                path: path
-            ) { row throws(CatalogueError) in
+            try rows(of: "devices", in: database, path: path) { row throws(CatalogueError) in
                 DeviceRow(
                     index: DeviceIndex(try row.number(0)),
                     identifier: try row.identifier(1),
@@ -133,8 +131,8 @@ enum CatalogueReading {
     }
 
     static func incarnation(in database: Database, path: String) throws -> UInt32 {
-        let found = try rows(of: "pool", columns: "row, incarnation", in: database, path: path) {
-            row throws(CatalogueError) in try row.number(1, as: UInt32.self)
+        let found = try rows(of: "pool", in: database, path: path) {
+            row throws(CatalogueError) in try row.number(5, as: UInt32.self)
         }
         guard let incarnation = found.first else {
             throw CatalogueError.value(path: path, table: "pool", column: "row", found: "no row")
@@ -154,15 +152,7 @@ enum CatalogueReading {
     static var incarnationMax: UInt32 { 1 << 24 }
 
     static func volumes(in database: Database, path: String) throws -> [VolumeRow] {
-        try rows(
-            of: "volumes",
-            columns: """
-                identifier, name, byte_count, lane, tree, state, created_seconds,
-                owned_block_count
-                """,
-            in: database,
-            path: path
-        ) { row throws(CatalogueError) in
+        try rows(of: "volumes", in: database, path: path) { row throws(CatalogueError) in
             VolumeRow(
                 identifier: try row.identifier(0),
                 name: try row.text(1),
@@ -177,7 +167,7 @@ enum CatalogueReading {
     }
 
     static func trees(in database: Database, path: String) throws -> [TreeRow] {
-        try rows(of: "trees", columns: "tree, parent, volume", in: database, path: path) {
+        try rows(of: "trees", in: database, path: path) {
             row throws(CatalogueError) in
             TreeRow(
                 identifier: TreeIdentifier(try row.word(0)),
@@ -188,13 +178,7 @@ enum CatalogueReading {
     }
 
     static func segments(in database: Database, path: String) throws -> [SegmentRow] {
-        try rows(
-            of: "segments",
-            columns: "device, segment, lane, stream, sequence, nonce, live_block_count, "
-                + "written_block_count",
-            in: database,
-            path: path
-        ) { row throws(CatalogueError) in
+        try rows(of: "segments", in: database, path: path) { row throws(CatalogueError) in
             SegmentRow(
                 address: SegmentAddress(
                     device: DeviceIndex(try row.number(0)),
@@ -215,15 +199,7 @@ enum CatalogueReading {
         _ ages: [String: [UInt64]],
         path: String
     ) throws -> [LanePosition] {
-        try rows(
-            of: "positions",
-            columns: """
-                lane, device, segment, segment_sequence, block_offset, next_record,
-                previous_checksum, mirror_begin, mirror_end, mirror_checksum
-                """,
-            in: database,
-            path: path
-        ) { row throws(CatalogueError) in
+        try rows(of: "positions", in: database, path: path) { row throws(CatalogueError) in
             var segment: SegmentAddress?
             if !row.isAbsent(1) || !row.isAbsent(2) {
                 segment = SegmentAddress(
@@ -252,12 +228,7 @@ enum CatalogueReading {
     }
 
     static func logEnds(in database: Database, path: String) throws -> [LogEnd] {
-        try rows(
-            of: "log_ends",
-            columns: "lane, next_record, incarnation",
-            in: database,
-            path: path
-        ) { row throws(CatalogueError) in
+        try rows(of: "log_ends", in: database, path: path) { row throws(CatalogueError) in
             LogEnd(
                 lane: LaneIndex(try row.number(0)),
                 nextRecord: RecordNumber(try row.word(1)),
@@ -268,10 +239,19 @@ enum CatalogueReading {
 
     /// How far scrubs have come; rows that cannot be read are left out.
     static func scrubs(in database: Database, path: String) throws -> [ScrubRow] {
-        try rows(of: "settings", columns: "key, value", in: database, path: path) {
+        try rows(of: "settings", in: database, path: path) {
             row throws(CatalogueError) in
             ScrubRow(key: try row.text(0), text: try row.text(1))
         }.compactMap(\.self)
+    }
+
+    /// The value of one setting; nil when there is none.
+    static func setting(_ key: String, in database: Database, path: String) throws -> String? {
+        let statement = try database.cachedStatement(sql: "SELECT * FROM settings WHERE key = ?")
+        guard let row = try Row.fetchOne(statement, arguments: [key]) else { return nil }
+        let found = FoundRow(row: row, table: "settings", path: path)
+        try found.verify()
+        return try found.text(1)
     }
 
     /// The keys of all leaves in order.  Reads the index of the table alone, no blob.
@@ -295,6 +275,7 @@ enum CatalogueReading {
                 found: "no number"
             )
         }
+        try LeafTally.verify(keys, in: database, path: path)
         // SQLite's order is that of signed numbers: another one above 2^63.
         if !isOrdered { keys.sort() }
         return keys

@@ -15,7 +15,7 @@
 enum CatalogueSchema {
     /// "ISOT": tells a catalogue from any other SQLite database.
     static var applicationIdentifier: UInt32 { 0x4953_4F54 }
-    static var version: UInt32 { 5 }
+    static var version: UInt32 { 6 }
     static var pageByteCount: Int { 4096 }
 
     /// Name and definition of each table, in the order in which they are made.
@@ -28,7 +28,8 @@ enum CatalogueSchema {
         ]
     }
 
-    /// The tables that are read whole when a pool opens: few rows, checked each time.
+    /// The tables that are read whole when a pool opens: few rows, checked each time, each with its
+    /// checksum in the last column (`RowChecksum`).
     static var smallTables: [String] {
         ["pool", "devices", "volumes", "trees", "segments", "positions", "log_ends", "settings"]
     }
@@ -41,7 +42,8 @@ enum CatalogueSchema {
             name TEXT NOT NULL,
             lane_count INTEGER NOT NULL,
             created_seconds INTEGER NOT NULL,
-            incarnation INTEGER NOT NULL
+            incarnation INTEGER NOT NULL,
+            checksum INTEGER NOT NULL
         ) STRICT
         """
     }
@@ -55,7 +57,8 @@ enum CatalogueSchema {
             byte_count INTEGER NOT NULL,
             segment_byte_count INTEGER NOT NULL,
             segment_count INTEGER NOT NULL,
-            model TEXT
+            model TEXT,
+            checksum INTEGER NOT NULL
         ) STRICT
         """
     }
@@ -69,7 +72,8 @@ enum CatalogueSchema {
             tree INTEGER NOT NULL,
             state INTEGER NOT NULL,
             created_seconds INTEGER NOT NULL,
-            owned_block_count INTEGER NOT NULL
+            owned_block_count INTEGER NOT NULL,
+            checksum INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID
         """
     }
@@ -78,7 +82,8 @@ enum CatalogueSchema {
         CREATE TABLE trees (
             tree INTEGER PRIMARY KEY,
             parent INTEGER,
-            volume TEXT NOT NULL
+            volume TEXT NOT NULL,
+            checksum INTEGER NOT NULL
         ) STRICT
         """
     }
@@ -93,6 +98,7 @@ enum CatalogueSchema {
             nonce INTEGER NOT NULL,
             live_block_count INTEGER NOT NULL,
             written_block_count INTEGER NOT NULL,
+            checksum INTEGER NOT NULL,
             PRIMARY KEY (device, segment)
         ) STRICT, WITHOUT ROWID
         """
@@ -109,7 +115,8 @@ enum CatalogueSchema {
             previous_checksum INTEGER NOT NULL,
             mirror_begin INTEGER,
             mirror_end INTEGER NOT NULL,
-            mirror_checksum INTEGER NOT NULL
+            mirror_checksum INTEGER NOT NULL,
+            checksum INTEGER NOT NULL
         ) STRICT
         """
     }
@@ -118,7 +125,8 @@ enum CatalogueSchema {
         CREATE TABLE log_ends (
             lane INTEGER PRIMARY KEY,
             next_record INTEGER NOT NULL,
-            incarnation INTEGER NOT NULL
+            incarnation INTEGER NOT NULL,
+            checksum INTEGER NOT NULL
         ) STRICT
         """
     }
@@ -168,7 +176,8 @@ enum CatalogueSchema {
         """
         CREATE TABLE settings (
             key TEXT PRIMARY KEY,
-            value TEXT NOT NULL
+            value TEXT NOT NULL,
+            checksum INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID
         """
     }

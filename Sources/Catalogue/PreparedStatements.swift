@@ -37,6 +37,16 @@ extension Database {
         }
     }
 
+    /// Whether there is a row.
+    func has(_ sql: String, _ numbers: [Int64]) throws -> Bool {
+        try unsafe prepared(sql, numbers) { statement in
+            let code = unsafe sqlite3_step(statement)
+            if code == SQLITE_DONE { return false }
+            try expect(code, SQLITE_ROW)
+            return true
+        }
+    }
+
     /// The blob in the first column of the first row; empty when there is no row.
     func blob(_ sql: String, _ numbers: [Int64]) throws -> [UInt8] {
         try unsafe prepared(sql, numbers) { statement in

@@ -1,5 +1,4 @@
 import Foundation
-import GRDB
 import Testing
 import Units
 
@@ -7,13 +6,6 @@ import Units
 
 /// What is refused, with which error, and that refusing changes nothing.
 @Suite struct CatalogueOpeningTests {
-    /// Changes a closed catalogue behind its back.
-    private func change(_ place: Place, _ sql: String) throws {
-        let queue = try DatabaseQueue(path: place.path)
-        try queue.writeWithoutTransaction { database in try database.execute(sql: sql) }
-        try queue.close()
-    }
-
     private func errorOfOpening(_ place: Place) -> CatalogueError? {
         failure { () throws(CatalogueError) in try Catalogue(openingAt: place.path).close() }
     }
@@ -146,19 +138,19 @@ import Units
 
     @Test func `a database of another program is foreign and stays as it is`() throws {
         let place = try Place()
-        try change(place, "CREATE TABLE t (x); PRAGMA application_id = 77")
+        try place.change("CREATE TABLE t (x); PRAGMA application_id = 77")
         let before = try Data(contentsOf: URL(fileURLWithPath: place.path))
         #expect(errorOfOpening(place) == .foreign(path: place.path, applicationIdentifier: 77))
         #expect(try Data(contentsOf: URL(fileURLWithPath: place.path)) == before)
     }
 
-    @Test(arguments: [UInt32(0), 1, 2, 3, 4, 6, 0x7FFF_FFFF])
+    @Test(arguments: [UInt32(0), 1, 2, 3, 4, 5, 7, 0x7FFF_FFFF])
     func `another version is refused by number`(version: UInt32) throws {
         let place = try Place(pool: Sample.pool)
-        try change(place, "PRAGMA user_version = \(version)")
+        try place.change("PRAGMA user_version = \(version)")
         #expect(
             errorOfOpening(place)
-                == .unknownVersion(path: place.path, found: version, newestKnown: 5)
+                == .unknownVersion(path: place.path, found: version, newestKnown: 6)
         )
     }
 
@@ -172,7 +164,7 @@ import Units
     ])
     func `another schema is refused by the name of the object`(sql: String, name: String) throws {
         let place = try Place(pool: Sample.pool)
-        try change(place, sql)
+        try place.change(sql)
         #expect(errorOfOpening(place) == .schema(path: place.path, object: name))
     }
 
@@ -190,7 +182,13 @@ import Units
         column: String
     ) throws {
         let place = try Place(pool: Sample.pool)
-        try change(place, sql)
+        let damaged = try place.copy()
+        try damaged.change(sql)
+        guard case .value(_, table, _, _) = errorOfOpening(damaged) else {
+            Issue.record("\(String(describing: errorOfOpening(damaged)))")
+            return
+        }
+        try place.change(sql, signing: true)
         guard case .value(_, table, column, _) = errorOfOpening(place) else {
             Issue.record("\(String(describing: errorOfOpening(place)))")
             return
@@ -205,7 +203,7 @@ import Units
         ("positions", "UPDATE positions SET device = NULL"),
         ("positions", "UPDATE positions SET previous_checksum = -1"),
         ("pool", "UPDATE pool SET incarnation = -1"),
-        ("log_ends", "INSERT INTO log_ends VALUES (-1, 5, 1)"),
+        ("log_ends", "INSERT INTO log_ends VALUES (-1, 5, 1, 0)"),
     ])
     func `contents with such a value are refused`(table: String, sql: String) throws {
         let place = try Place(pool: Sample.pool)
@@ -214,7 +212,7 @@ import Units
         image.volumes = [Sample.volume(0)]
         try catalogue.commit(image)
         try catalogue.close()
-        try change(place, sql)
+        try place.change(sql, signing: true)
         catalogue = try Catalogue(openingAt: place.path)
         let error = failure { () throws(CatalogueError) in try catalogue.contents() }
         guard case .value(_, table, _, _) = error else {
@@ -226,7 +224,7 @@ import Units
 
     @Test func `openings are counted up to the limit of sequence numbers`() throws {
         let place = try Place(pool: Sample.pool)
-        try change(place, "UPDATE pool SET incarnation = \((1 << 24) - 2)")
+        try place.change("UPDATE pool SET incarnation = \((1 << 24) - 2)", signing: true)
         let catalogue = try Catalogue(openingAt: place.path)
         let last = try catalogue.nextIncarnation()
         #expect(last == (1 << 24) - 1)

@@ -1,4 +1,5 @@
 import Foundation
+import GRDB
 import Units
 
 @testable import Catalogue
@@ -20,6 +21,22 @@ final class Place: Sendable {
     convenience init(pool: PoolRow, devices: [DeviceRow] = Sample.devices) throws {
         try self.init()
         try Catalogue.create(at: path, pool: pool, devices: devices)
+    }
+
+    /// Changes a closed catalogue behind its back; with `signing`, as a writer would whose values
+    /// are none of ours.
+    func change(_ sql: String, signing: Bool = false) throws {
+        let queue = try DatabaseQueue(path: path)
+        try queue.writeWithoutTransaction { database in
+            try database.execute(sql: sql)
+            guard signing else { return }
+            for table in CatalogueSchema.smallTables {
+                let rows = try Row.fetchAll(database, sql: "SELECT * FROM \(table)")
+                try database.execute(sql: "DELETE FROM \(table)")
+                for row in rows { try database.put(table, Array(row.databaseValues.dropLast())) }
+            }
+        }
+        try queue.close()
     }
 
     deinit { try? FileManager.default.removeItem(atPath: directory) }
