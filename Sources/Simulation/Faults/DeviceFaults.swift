@@ -322,7 +322,9 @@ final class DeviceFaults {
     /// The device goes away when recovery reads there.
     private var leavesAt: FaultSite?
     /// It is away until recovery has waited so often.
-    private(set) var pausesAway = 0
+    private var pausesAway = 0
+    /// It was away when recovery waited last.
+    private(set) var wasAwayInOpening = false
 
     /// A pool is being opened: the device may go away meanwhile.
     func beginOpening() {
@@ -333,10 +335,14 @@ final class DeviceFaults {
     func endOpening() {
         leavesAt = nil
         pausesAway = 0
+        wasAwayInOpening = false
     }
 
     /// Recovery lets time go by.
-    func pauseOpening() { pausesAway = max(0, pausesAway - 1) }
+    func pauseOpening() {
+        wasAwayInOpening = pausesAway > 0
+        pausesAway = max(0, pausesAway - 1)
+    }
 
     /// Whether whoever opens the pool cannot write a witness.
     func refusesWitness() -> Bool {

@@ -214,7 +214,7 @@ extension SimulatedWorld {
             tellDevices(isCut: isCut)
             return true
         } catch .deviceAway(let device)
-            where atlas?.faults[Int(device.rawValue)].pausesAway ?? 0 > 0
+            where atlas?.faults[Int(device.rawValue)].wasAwayInOpening ?? false
         {
             // It is there again when somebody starts the pool once more.
             journal.trace("refused, as device \(device.rawValue) is away")
