@@ -88,6 +88,7 @@ package enum Mutant: String, CaseIterable, Sendable {
     case mirrorSkipsLeaves
     case mirrorRoundLast
     case mirrorForgetsRemoved
+    case mirrorUnread
     case witnessOverNewest
 
     #if MUTANTS

@@ -60,10 +60,12 @@ import Units
     @Test func `what was told to mirrors is summed over the lanes`() {
         var lane = LaneStatistics()
         lane.mirrorBlocksWritten = 3
+        lane.mirrorBlocksScrubbed = 5
         lane.mirrorRounds = 2
         lane.mirrorsGivenUp = 1
         let counters = JSONValue.object(LaneSums(lanes: [lane, lane]).counters)
         #expect(counters["mirrorWrittenByteCount"]?.unsigned == 6 * 4096)
+        #expect(counters["mirrorScrubbedByteCount"]?.unsigned == 10 * 4096)
         #expect(counters["mirrorRoundCount"]?.unsigned == 4)
         #expect(counters["mirrorGivenUpCount"]?.unsigned == 2)
     }

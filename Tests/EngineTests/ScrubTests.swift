@@ -16,7 +16,7 @@ private func makeBench() throws -> (bench: LaneBench, volume: VolumeSlot) {
 }
 
 /// Runs a pass that was asked for to its end.
-private func scrub(
+func scrub(
     _ bench: LaneBench,
     outcome: (Operation) -> OperationResult = { _ in .done }
 ) -> [ScrubCounts] {

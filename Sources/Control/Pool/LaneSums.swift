@@ -60,9 +60,10 @@ struct LaneSums {
             JSONField("scrubbedByteCount", bytes(\.blocksScrubbed)),
             JSONField("noSpaceCount", sum(\.noSpace)),
             JSONField("throttledTurnCount", sum(\.throttledTurns)),
-            // What was told to the mirror of the catalogue, how often all of it was said, and how
-            // often it was given up.
+            // What was told to the mirror of the catalogue, what of it was read back, how often
+            // all of it was said, and how often it was given up.
             JSONField("mirrorWrittenByteCount", bytes(\.mirrorBlocksWritten)),
+            JSONField("mirrorScrubbedByteCount", bytes(\.mirrorBlocksScrubbed)),
             JSONField("mirrorRoundCount", sum(\.mirrorRounds)),
             JSONField("mirrorGivenUpCount", sum(\.mirrorsGivenUp)),
         ]

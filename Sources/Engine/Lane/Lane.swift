@@ -376,6 +376,7 @@ package final class Lane: @unchecked Sendable {
         case .moveFlush: completeDiskFlush(slot, isGood: isGood)
         case .witness: completeWitness(owner, isGood: isGood)
         case .mirror: completeMirrorWrite(slot, isGood: isGood)
+        case .mirrorLook: completeMirrorLook(isGood: isGood)
         case .discard: break
         case .orphan: completeOrphan(slot)
         }

@@ -45,8 +45,10 @@ package struct LaneStatistics: Sendable {
     package var damagedStates: UInt64 = 0
     package var segmentsReclaimed: UInt64 = 0
     package var checkpoints: UInt64 = 0
-    /// Of the mirror: blocks, rounds that said everything, and times that it was given up.
+    /// Of the mirror: blocks, those that the scrub read, rounds that said everything, and times
+    /// that it was given up.
     package var mirrorBlocksWritten: UInt64 = 0
+    package var mirrorBlocksScrubbed: UInt64 = 0
     package var mirrorRounds: UInt64 = 0
     package var mirrorsGivenUp: UInt64 = 0
     package var leafLoads: UInt64 = 0

@@ -33,6 +33,8 @@ struct OperationSlot: BitwiseCopyable {
         case witness
         /// A piece of a record of the mirror.
         case mirror
+        /// A read of the scrub, of the mirror.
+        case mirrorLook
         case discard
         /// A read that its request waits for no more; `owner` is the buffer.
         case orphan
@@ -63,6 +65,7 @@ struct OperationSlot: BitwiseCopyable {
 /// What a lane asks a device for.
 package enum OperationPurpose: Sendable {
     case hostRead, mergeRead, hostRecord, moveRead, moveRecord, verifyRead, scanRead, scrubRead
+    case mirrorRead
     case recordFlush, checkpointFlush, moveFlush, witness, mirror, discard
 }
 
@@ -197,6 +200,7 @@ struct OperationTable {
         case .moveVerify: purpose = .verifyRead
         case .scan: purpose = .scanRead
         case .scrub: purpose = .scrubRead
+        case .mirrorLook: purpose = .mirrorRead
         case .flush: purpose = .recordFlush
         case .checkpointFlush: purpose = .checkpointFlush
         case .moveFlush: purpose = .moveFlush

@@ -34,6 +34,9 @@ struct Mirror {
     /// From here on blocks are needed by what the devices were told last; nil for none.
     var told: UInt64?
     var round: MirrorRound?
+    var look: MirrorLook?
+    /// What the scrub found to be bad of it: the place, and how.
+    var loss: (place: UInt64, finding: String)?
     /// Checkpoints to go until another round is tried, and rounds that came to nothing.
     var restCount = 0
     var failureCount = 0
@@ -96,6 +99,7 @@ extension Lane {
 
     /// Takes part in step 1: what a round that begins has to say of all rows is as it is now.
     func captureForMirror() {
+        giveUpLostMirror()
         guard mirror.round == nil, mirror.ring.blockCount > 0 else { return }
         if mirror.restCount > 0 {
             mirror.restCount -= 1
@@ -313,7 +317,7 @@ extension Lane {
 extension Lane {
     /// Whether the catalogue could be made anew from the devices, as far as this lane goes, behind
     /// the next checkpoint.
-    package var isMirrorWhole: Bool { mirror.isWhole }
+    package var isMirrorWhole: Bool { mirror.isWhole && mirror.loss == nil }
 
     /// Whether the mirror finds room for a good deal more than all that there is to say.
     package var hasRoomForMirror: Bool {

@@ -51,6 +51,7 @@ extension Lane {
 
     /// The mirror waits for a checkpoint, be there nothing else to be saved.
     var mirrorWantsCheckpoint: Bool {
+        if mirror.loss != nil { return true }
         guard !mirror.isWhole, mirror.ring.blockCount > 0 else { return false }
         return mirror.round != nil || mirror.mayHoldTwoRounds
     }

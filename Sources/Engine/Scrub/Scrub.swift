@@ -12,6 +12,8 @@ internal import Units
 //                       for a leaf   a slice     each block that was
 //                                                not as expected
 //
+// A pass over flash ends with the mirror of the catalogue (Mirror/MirrorLook).
+//
 // It goes through the map, volume by volume and address by address, because the map knows every
 // block that counts; what lies on disk was written in that order.  A slice is up to 64 blocks of a
 // leaf, read in the order of their places.  It never touches heat, and what it reads is not kept.
@@ -104,7 +106,7 @@ struct Scrub {
     /// A slice that is due waits for a leaf, or for operations; something will end that.
     enum Phase { case idle, waiting, reading, examining }
 
-    /// Blocks of a slice: 256 KiB.
+    /// Blocks of a slice: 256 KiB.  No record of the mirror is larger.
     static var sliceBlockCount: Int { 64 }
     /// And one more for a second look.
     static var bufferBlockCount: Int { sliceBlockCount + 1 }
@@ -117,6 +119,8 @@ struct Scrub {
     var storedAt = Instant(nanoseconds: 0)
     /// The slice: at most `sliceBlockCount` copies of one leaf, in the order of their places.
     var items: [ScrubItem] = []
+    /// Blocks of the last slice.
+    var sliceCount = 0
     /// Where the next one begins.
     var nextTree = TreeIdentifier(0)
     var nextLeaf: UInt64 = 0

@@ -51,7 +51,7 @@ extension Lane {
     func sliceDue(_ tier: Int) -> Instant? {
         guard scrubs[tier].phase == .idle, isScrubbing(tier) else { return nil }
         let isBusy = now < hostsActiveUntil
-        let count = scrubs[tier].items.count
+        let count = scrubs[tier].sliceCount
         if scrubs[tier].row.isAsked {
             let block = configuration.scrub.block(scrubs[tier].role, isBusy: isBusy)
             return scrubs[tier].sliceEndedAt.advanced(byNanoseconds: block * UInt64(max(1, count)))
@@ -98,7 +98,6 @@ extension Lane {
                 forgetDoubt(item.location)
             }
         }
-        scrubs[tier].phase = .idle
         scrubs[tier].row.tree = scrubs[tier].nextTree
         scrubs[tier].row.leaf = scrubs[tier].nextLeaf
         scrubs[tier].row.block = scrubs[tier].nextBlock
@@ -106,11 +105,20 @@ extension Lane {
         scrubs[tier].sessionBlockCount += UInt64(count)
         statistics.blocksScrubbed += UInt64(count)
         scrubs[tier].isChanged = true
-        scrubs[tier].sliceEndedAt = now
-        scrubs[tier].due = now.advanced(byNanoseconds: nanoseconds(forBlocks: count, tier))
+        rest(tier, behind: count)
         if now.nanoseconds(since: scrubs[tier].storedAt) >= configuration.scrub.storeInterval {
             checkpoint.isWanted = true
         }
+    }
+
+    /// A slice of the mirror was read.
+    func endSliceOfMirror() { rest(0, behind: mirror.look?.blockCount ?? 0) }
+
+    private func rest(_ tier: Int, behind count: Int) {
+        scrubs[tier].phase = .idle
+        scrubs[tier].sliceCount = count
+        scrubs[tier].sliceEndedAt = now
+        scrubs[tier].due = now.advanced(byNanoseconds: nanoseconds(forBlocks: count, tier))
         hasProgressed = true
     }
 
@@ -142,7 +150,11 @@ extension Lane {
         // A slice that is being read belongs to the pass that ends here.
         let isIdle = scrubs[tier].phase == .idle || scrubs[tier].phase == .waiting
         scrubs[tier].isDropped = !isIdle
-        if isIdle { scrubs[tier].items.removeAll(keepingCapacity: true) }
+        if isIdle {
+            scrubs[tier].items.removeAll(keepingCapacity: true)
+            scrubs[tier].sliceCount = 0
+            if tier == 0 { mirror.look = nil }
+        }
         scrubs[tier].sessionBlockCount = 0
         scrubs[tier].isChanged = true
     }

@@ -36,7 +36,10 @@ extension Lane {
         }
         if scrubs[tier].sessionBlockCount == 0 { scrubs[tier].passBeganAt = now }
         for _ in 0..<Lane.leavesPassedPerTurn {
-            guard let (volume, leaf) = nextScrubbed(tier) else { return endPass(tier) }
+            guard let (volume, leaf) = nextScrubbed(tier) else {
+                if tier == 0 && readMirror() { return }
+                return endPass(tier)
+            }
             switch access(volume, leaf: leaf, isForChange: false) {
             case .loading:
                 scrubs[tier].hasLoadedLeaf = true

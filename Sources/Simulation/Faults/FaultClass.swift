@@ -41,6 +41,8 @@ package enum FaultSite: Int, Sendable, CaseIterable {
     case verifyRead
     case flashScan, diskScan
     case flashScrub, diskScrub
+    /// The mirror of the catalogue, read back by the scrub.
+    case mirrorScrub
     case hostRecordWrite
     /// The write that opens a segment, of whichever stream.
     case segmentHeaderWrite

@@ -89,6 +89,8 @@ package enum Probe: Int, Sendable, CaseIterable {
     case mirrorDamaged
     case mirrorRoundEnded
     case mirrorGivenUp
+    case mirrorRotten
+    case mirrorScrubbed
 }
 
 /// How often each probe was met.

@@ -87,6 +87,7 @@ extension SimulatedWorld {
             if statistics.mapSearches > 0 { journal.met(.mapSearched) }
             if statistics.mirrorRounds > 0 { journal.met(.mirrorRoundEnded) }
             if statistics.mirrorsGivenUp > 0 { journal.met(.mirrorGivenUp) }
+            if statistics.mirrorBlocksScrubbed > 0 { journal.met(.mirrorScrubbed) }
         }
     }
 

@@ -238,13 +238,8 @@ extension SimulatedWorld {
         let position = atlas.faults[0].random.pick(positions)
         let mirror = position.mirror
         guard let begin = mirror.begin, begin < mirror.end else { return }
-        let ring = MirrorRing(
-            lane: position.lane,
-            laneCount: parameters.laneCount,
-            devices: geometries
-        )
         let place = begin + atlas.faults[0].random.below(mirror.end - begin)
-        for piece in ring.pieces(from: place, count: 1) {
+        for piece in mirrorRing(of: position.lane).pieces(from: place, count: 1) {
             _ = hit(devices[Int(piece.device.rawValue)], Int(piece.block))
         }
     }

@@ -50,6 +50,7 @@ extension SimulatedWorld {
         case .moveRecord: return onFlash ? .matureWrite : .coldWrite
         case .verifyRead: return .verifyRead
         case .scanRead: return onFlash ? .flashScan : .diskScan
+        case .mirrorRead: return .mirrorScrub
         case .scrubRead: return onFlash ? .flashScrub : .diskScrub
         case .recordFlush: return .recordFlush
         case .checkpointFlush: return .checkpointFlush

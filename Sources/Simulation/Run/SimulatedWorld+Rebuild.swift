@@ -38,14 +38,22 @@ extension SimulatedWorld {
         }
     }
 
-    private func makeCatalogueAnew() throws(MirrorError) {
-        var reader = try MirrorReader(
+    func mirrorReader() throws(MirrorError) -> MirrorReader<SimulatedSource> {
+        try MirrorReader(
             pool: poolIdentifier,
             laneCount: parameters.laneCount,
             devices: geometries,
             deviceIdentifiers: deviceIdentifiers,
             source: SimulatedSource(devices: devices, catalogue: catalogue)
         )
+    }
+
+    func mirrorRing(of lane: LaneIndex) -> MirrorRing {
+        MirrorRing(lane: lane, laneCount: parameters.laneCount, devices: geometries)
+    }
+
+    private func makeCatalogueAnew() throws(MirrorError) {
+        var reader = try mirrorReader()
         var made = CatalogueTables()
         while let image = try reader.next() { made.apply(image) }
         made.incarnation = reader.incarnation
@@ -121,11 +129,7 @@ extension SimulatedWorld {
     /// Whether the record at a place is damaged, or the one before: where that was lost, an older
     /// one may be there.
     private func isMirrorDamaged(_ lane: LaneIndex, around place: UInt64) -> Bool {
-        let ring = MirrorRing(
-            lane: lane,
-            laneCount: parameters.laneCount,
-            devices: geometries
-        )
+        let ring = mirrorRing(of: lane)
         let most = parameters.configuration.mirrorRecordBlockMax
         let first = place - min(place, UInt64(most))
         return ring.pieces(from: first, count: min(2 * most, ring.blockCount)).contains { piece in

@@ -8,8 +8,8 @@ internal import Units
 //
 // While nothing is damaged it must find nothing.  At the end of some seeds durable blocks that the
 // map refers to are damaged; hosts overwrite some of them while two passes run.  Then the durable
-// map refers to no damaged place any more, blocks of which one copy was good read right, and
-// another pass finds nothing.
+// map refers to no damaged place any more, blocks of which one copy was good read right, the mirror
+// of the catalogue can be read, and another pass finds nothing.
 
 /// What was damaged.
 struct Rot {
@@ -91,14 +91,17 @@ extension SimulatedWorld {
         crashCountdown = nil
         restartQuietly()
         damageBlocks()
+        damageMirror()
         guard rot.isAnywhere, journal.isEmpty else { return }
         let dropped = droppedBlockCount
         passScrub { self.overwriteSome() }
         passScrub {}
         let areCopiesKept = dropped == droppedBlockCount
         countScrubs()
+        awaitMirrors()
         restartQuietly()
         checkMap()
+        checkMirrors()
         if !areCopiesKept { rot.lost.append(contentsOf: rot.mended) }
         readAll()
         converge("what is left is read back") { self.isQuiet }
@@ -202,6 +205,23 @@ extension SimulatedWorld {
         }
     }
 
+    /// Damages a block of what a lane's mirror says.
+    private func damageMirror() {
+        let positions = catalogue.tables.positionRows
+        guard !positions.isEmpty else { return }
+        let position = crashes.pick(positions)
+        guard
+            let begin = position.mirror.begin, begin < position.mirror.end
+        else { return }
+        let place = begin + crashes.below(position.mirror.end - begin)
+        for piece in mirrorRing(of: position.lane).pieces(from: place, count: 1) {
+            let device = devices[Int(piece.device.rawValue)]
+            guard device.rot(Int(piece.block), random: &crashes) != nil else { continue }
+            journal.trace("ROT of block \(place) of the mirror of lane \(position.lane.rawValue)")
+            journal.met(.mirrorRotten)
+        }
+    }
+
     /// Blocks of which a copy was damaged.
     private var damaged: [(volume: Int, block: UInt64)] { rot.lost + rot.mended }
 
@@ -256,6 +276,18 @@ extension SimulatedWorld {
                         + "\(place.location.device.rawValue) after a full scrub"
                 )
             }
+        }
+    }
+
+    /// What is left of the mirrors makes a catalogue, if all of them are whole.
+    private func checkMirrors() {
+        for device in devices { device.makeAllDurable() }
+        do throws(MirrorError) {
+            var reader = try mirrorReader()
+            while try reader.next() != nil {}
+        } catch {
+            if case .notWhole = error { return }
+            journal.report(.scrub, "mirrors after a full scrub: \(error)")
         }
     }
 
