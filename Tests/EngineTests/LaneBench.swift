@@ -36,7 +36,15 @@ final class LaneBench: RecoverySource {
     /// The catalogue takes no commit.
     var failsCommits = false
 
-    init(flashSegments: Int = 32, diskSegments: Int = 64, mirrorBlocks: Int = 512) throws {
+    let laneCount: Int
+
+    init(
+        flashSegments: Int = 32,
+        diskSegments: Int = 64,
+        mirrorBlocks: Int = 512,
+        laneCount: Int = 1
+    ) throws {
+        self.laneCount = laneCount
         flash = DeviceGeometry(
             index: DeviceIndex(0),
             role: .flash,
@@ -64,7 +72,7 @@ final class LaneBench: RecoverySource {
         ]
         pool = Pool(
             identifier: identifier,
-            laneCount: 1,
+            laneCount: laneCount,
             incarnation: 0,
             devices: [flash, disk],
             deviceIdentifiers: deviceIdentifiers
@@ -77,7 +85,7 @@ final class LaneBench: RecoverySource {
         contents.leafKeys = leaves.keys.sorted()
         let opening = PoolOpening(
             identifier: identifier,
-            laneCount: 1,
+            laneCount: laneCount,
             devices: [flash, disk],
             deviceIdentifiers: deviceIdentifiers,
             contents: contents,
@@ -93,18 +101,23 @@ final class LaneBench: RecoverySource {
 
     /// The devices are told that the pool was opened, as whoever opens it does.
     private func tellDevices() {
-        lane.writeMissingBlocks { device, block, region in
-            transfer(.write, device, Int(block) * 4096, region)
+        for lane in lanes {
+            lane.writeMissingBlocks { device, block, region in
+                transfer(.write, device, Int(block) * 4096, region)
+            }
         }
         for role in [DeviceRole.flash, .disk, .flash, .disk] {
-            lane.writeOpeningWitness(to: role) { device, block, region in
-                transfer(.write, device, Int(block) * 4096, region)
-                return true
+            for lane in lanes {
+                lane.writeOpeningWitness(to: role) { device, block, region in
+                    transfer(.write, device, Int(block) * 4096, region)
+                    return true
+                }
             }
         }
         contents.witnessedIncarnation = contents.incarnation
     }
 
+    /// The one that is driven; others rest.
     var lane: Lane { lanes[0] }
 
     // MARK: Devices

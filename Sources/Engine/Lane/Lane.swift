@@ -219,6 +219,8 @@ package final class Lane: @unchecked Sendable {
     var isStarved = false
     /// Hosts of this lane wait for a segment; and the log's next record when they began to.
     var hostsWait = false
+    /// Flash segments that hosts had taken when what waited for another one was refused.
+    var refusedAtCount: Int?
     var waitedForRecord = RecordNumber(0)
     var wakesOthers = false
     /// Administrators ask for what is appended now: hosts leave segments to it.
@@ -407,6 +409,7 @@ package final class Lane: @unchecked Sendable {
     func fence(_ reason: String) {
         guard !isReadOnly else { return }
         isReadOnly = true
+        pool.noteReadOnly()
         note("lane_read_only", reason)
         statistics.fences += 1
         // Changes that wait are refused by the next turn.

@@ -110,6 +110,8 @@ extension Lane {
         consider(markDeadline)
         consider(silenceDeadline)
         if !isReadOnly { considerRests(consider) }
+        if !isReadOnly { consider(log.waitsUntil) }
+        consider(refusalDeadline)
         consider(checkpointDeadline)
         consider(scrubDeadline)
         if !stalledWrites.isEmpty && admissionGate > now { consider(admissionGate) }

@@ -8,7 +8,39 @@ internal import Units
 //
 // A lane does not wake anybody itself: it says after a turn that others are to be woken, and
 // whoever drives it sees to it.
+//
+// A lane that has become read-only frees nothing any more.  Beside it others may wait for ever: after
+// a while they refuse what waits for a segment, until there is one.
 extension Lane {
+    /// Nanoseconds that changes wait in vain beside a read-only lane.
+    private static var patienceBesideReadOnly: UInt64 { 30_000_000_000 }
+
+    /// When what waits for a segment is refused; nil when it is not.
+    var refusalDeadline: Instant? {
+        guard hostsWait, !isReadOnly, pool.hasReadOnlyLanes, let since = asking.stuckSince else {
+            return nil
+        }
+        if refusedAtCount == pool.hostSegmentCount { return now }
+        return since.advanced(byNanoseconds: Lane.patienceBesideReadOnly)
+    }
+
+    /// Refuses what waits for a segment in vain.
+    private func refuseVainWaits() {
+        guard let deadline = refusalDeadline, deadline <= now else { return }
+        if refusedAtCount != pool.hostSegmentCount {
+            note(
+                "changes_refused",
+                "lane \(index.rawValue): no flash segment comes free while another lane is "
+                    + "read-only; restart when its cause is mended"
+            )
+        }
+        refusedAtCount = pool.hostSegmentCount
+        while let request = popFirst(of: &stalledWrites) { finish(request, .readOnly) }
+        for step in waitingSteps { finish(step.request, .readOnly) }
+        waitingSteps.removeAll()
+        hasProgressed = true
+    }
+
     /// Whether the other lanes of the pool are to take a turn soon.  To be asked after each turn.
     package func takeWake() -> Bool {
         defer { wakesOthers = false }
@@ -27,6 +59,7 @@ extension Lane {
     /// Ends a turn: compares what it found with what the one before did.
     func noteStarvation() {
         noteWaitingHosts()
+        refuseVainWaits()
         defer {
             hasFoundNoSegment = false
             hasReleasedSegment = false

@@ -15,8 +15,10 @@ internal import Units
 //
 // Nothing from 6 on was acknowledged, as that goes in log order, and no flush and no checkpoint
 // covers it: a crash at any moment finds a prefix of the log, in A or in B.  Hosts wait a little
-// longer.  Only when no segment is left but those of reclaim, or one after the other fails, does
-// the lane give up: without them it could never again make room, not even after a restart.
+// longer.  Only when one segment after the other fails, or none is left but those of reclaim, does
+// the lane give up: without them it could never again make room, not even after a restart.  Where
+// some may still come free, as a checkpoint is under way or there are other lanes, it waits for them
+// for a while.
 
 /// The state of the host log beside its stream.
 struct LogState {
@@ -24,6 +26,8 @@ struct LogState {
     var isHeld = false
     /// Segments tried in turn for the oldest record.
     var attemptCount = 0
+    /// Until then it waits for segments.
+    var waitsUntil: Instant?
     /// No segment took a record: the lane has given up.
     var isAbandoned = false
 }
@@ -34,6 +38,8 @@ extension Lane {
 
     /// Segments that are tried for a record before the lane gives up.
     private static var appendAttemptMax: Int { 16 }
+    /// Nanoseconds that it waits for segments.
+    private static var segmentPatience: UInt64 { 10_000_000_000 }
 
     /// Appends the queued host records, of which the first was refused, in another segment.
     func appendAgain() {
@@ -44,11 +50,12 @@ extension Lane {
         }
         // Others may have taken the operations of those that ended.
         guard hostRecordsWriting == 0, operations.freeCount > hostQueue.count else { return }
-        log.attemptCount += 1
-        guard log.attemptCount <= Lane.appendAttemptMax else { return abandonLog() }
         if isCheckpointWaitingForLog && !Mutant.checkpointOverRefused.isOn {
             cancelCheckpoint()
         }
+        if waitsForSegments() { return }
+        log.attemptCount += 1
+        guard log.attemptCount <= Lane.appendAttemptMax else { return abandonLog() }
         guard let first = hostQueue.first else { return }
         note("record_refused", "\(place(of: first)): appended again elsewhere")
         pool.noteWriteRefused(records[first].device)
@@ -62,6 +69,29 @@ extension Lane {
             guard appendAgain(record) else { return abandonLog() }
         }
         log.isHeld = false
+    }
+
+    /// Whether segments for all that is queued are to be waited for.
+    private func waitsForSegments() -> Bool {
+        var (needed, room) = (0, 0)
+        for record in hostQueue {
+            let blockCount = Int(records[record].dataCount) + RecordHeader.overheadBlockCount
+            if room < blockCount {
+                needed += 1
+                room = pool.segmentBlockCountMin(.flash) - 1
+            }
+            room -= blockCount
+        }
+        let isThere = pool.freeSegmentCount(.flash) - reclaimReserve >= needed
+        guard !isThere, checkpoint.phase != .idle || pool.laneCount > 1 else {
+            log.waitsUntil = nil
+            return false
+        }
+        let end = log.waitsUntil ?? now.advanced(byNanoseconds: Lane.segmentPatience)
+        log.waitsUntil = now < end ? end : nil
+        guard now < end else { return false }
+        noteNoSegment()
+        return true
     }
 
     /// Gives a record a place in the host stream's segment, and writes it there if it was closed;

@@ -245,7 +245,7 @@ extension Lane {
             // What it gave, the next move looks at.
             unreadBlocks[asking.index].isForgotten = true
             unreadableSegments[own] = nil
-        } else if isAnswer && asking.stuckSince != nil {
+        } else if isAnswer && asking.stuckSince != nil && !pool.hasReadOnlyLanes {
             countRefusal(asking.index, in: own, after: block.askedAt)
         }
         removeForgotten()

@@ -27,6 +27,8 @@ package final class Pool: Sendable {
     private let waitingLaneCount = Atomic<Int>(0)
     /// Flash segments that were taken while others were left to reclaim.
     private let takenByHosts = Atomic<Int>(0)
+    /// Lanes that change nothing any more.
+    private let readOnlyLaneCount = Atomic<Int>(0)
     /// Lanes that stop and whose hosts wait for nothing any more.
     private let quietLaneCount = Atomic<Int>(0)
     /// The device that refused a write last; -1 for none.
@@ -281,6 +283,12 @@ package final class Pool: Sendable {
 
     /// Whether hosts of any lane wait for a flash segment.
     var hasWaitingHosts: Bool { waitingLaneCount.load(ordering: .relaxed) > 0 }
+
+    /// A lane changes nothing any more: the segments that it has stay as they are.
+    func noteReadOnly() { readOnlyLaneCount.wrappingAdd(1, ordering: .relaxed) }
+
+    /// Whether any lane changes nothing any more.
+    var hasReadOnlyLanes: Bool { readOnlyLaneCount.load(ordering: .relaxed) > 0 }
 
     /// Flash segments that were taken by who leaves some to reclaim, in all.
     var hostSegmentCount: Int { takenByHosts.load(ordering: .relaxed) }

@@ -91,8 +91,8 @@ extension SimulatedWorld {
         crashCountdown = nil
         restartQuietly()
         damageBlocks()
-        damageMirror()
         guard rot.isAnywhere, journal.isEmpty else { return }
+        damageMirror()
         let dropped = droppedBlockCount
         passScrub { self.overwriteSome() }
         passScrub {}
