@@ -9,8 +9,8 @@ internal import Units
 // A lane does not wake anybody itself: it says after a turn that others are to be woken, and
 // whoever drives it sees to it.
 //
-// A lane that has become read-only frees nothing any more.  Beside it others may wait for ever: after
-// a while they refuse what waits for a segment, until there is one.
+// A lane that has become read-only frees nothing any more.  Beside it others may wait for ever:
+// after a while they refuse what waits for a segment, until there is one.
 extension Lane {
     /// Nanoseconds that changes wait in vain beside a read-only lane.
     private static var patienceBesideReadOnly: UInt64 { 30_000_000_000 }

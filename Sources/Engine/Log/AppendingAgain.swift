@@ -17,8 +17,8 @@ internal import Units
 // covers it: a crash at any moment finds a prefix of the log, in A or in B.  Hosts wait a little
 // longer.  Only when one segment after the other fails, or none is left but those of reclaim, does
 // the lane give up: without them it could never again make room, not even after a restart.  Where
-// some may still come free, as a checkpoint is under way or there are other lanes, it waits for them
-// for a while.
+// some may still come free, as a checkpoint is under way or there are other lanes, it waits for
+// them for a while.
 
 /// The state of the host log beside its stream.
 struct LogState {
@@ -83,7 +83,9 @@ extension Lane {
             room -= blockCount
         }
         let isThere = pool.freeSegmentCount(.flash) - reclaimReserve >= needed
-        guard !isThere, checkpoint.phase != .idle || pool.laneCount > 1 else {
+        // A checkpoint of a read-only lane frees nothing.
+        let mayCome = !isReadOnly && (checkpoint.phase != .idle || pool.laneCount > 1)
+        guard !isThere, mayCome else {
             log.waitsUntil = nil
             return false
         }
