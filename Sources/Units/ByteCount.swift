@@ -161,3 +161,19 @@ extension ByteCount {
         return (isExact ? rounded : "about " + rounded) + " = " + exactText
     }
 }
+
+// Figures of a catalogue are shown before anything is built from it, be it damaged or made by
+// somebody else.
+extension UInt64 {
+    /// The sum, or the largest number where that is too large.
+    package func saturated(plus other: UInt64) -> UInt64 {
+        let (sum, isOver) = addingReportingOverflow(other)
+        return isOver ? .max : sum
+    }
+
+    /// The product, or the largest number where that is too large.
+    package func saturated(times other: UInt64) -> UInt64 {
+        let (product, isOver) = multipliedReportingOverflow(by: other)
+        return isOver ? .max : product
+    }
+}

@@ -171,14 +171,18 @@ package struct CatalogueInspection {
         let items: [JSONValue] = keys.map { key in
             [
                 "tree": .count(tree.rawValue), "leaf": .count(key.index),
-                "offset": .count(key.index * UInt64(Geometry.leafByteCount)),
+                "offset": .count(offset(of: key)),
             ]
         }
         let lines = keys.map { key in
             "leaf \(tree.rawValue):\(key.index) from "
-                + ByteCountText.short(key.index * UInt64(Geometry.leafByteCount)) + "\n"
+                + ByteCountText.short(offset(of: key)) + "\n"
         }
         return Findings(text: lines.joined(), items: items)
+    }
+
+    private func offset(of key: LeafKey) -> UInt64 {
+        key.index.saturated(times: UInt64(Geometry.leafByteCount))
     }
 
     private func leaf(_ key: LeafKey, in catalogue: Catalogue) throws(ControlError) -> Findings {

@@ -104,11 +104,12 @@ final class CatalogueView: ControlService {
         let used = Set(contents.segments.map(\.address))
         let devices = catalogue.devices.map { row in
             let isThere = PoolDevices.isThere(row.path)
+            let usedCount = UInt64(used.count { $0.device == row.index })
             return DeviceFigures(
                 row: row,
                 state: isThere ? .offline : .unavailable,
                 freeSegmentCount: UInt64(row.segmentCount)
-                    - UInt64(used.count { $0.device == row.index }),
+                    - min(usedCount, UInt64(row.segmentCount)),
                 errorCount: nil
             )
         }

@@ -14,12 +14,17 @@ struct VolumeFigures {
             "name": .text("\(pool)/\(row.name)"),
             "identifier": .text(row.identifier.description), "state": .text(state.rawValue),
             "byteCount": .count(row.byteCount),
-            "ownedByteCount": .count(row.ownedBlockCount * UInt64(Geometry.blockByteCount)),
+            "ownedByteCount": .count(row.ownedByteCount),
             "lane": .count(row.lane.rawValue), "clientCount": .count(orNull: clientCount),
             "created": .text(TimeText.utc(seconds: row.createdSeconds)),
             "modelled": .boolean(isModelled),
         ]
     }
+}
+
+extension VolumeRow {
+    /// Of its blocks.
+    var ownedByteCount: UInt64 { ownedBlockCount.saturated(times: UInt64(Geometry.blockByteCount)) }
 }
 
 /// A device in the item of `pool.status/1`.
@@ -129,14 +134,13 @@ struct PoolFigures {
     }
 
     private var space: JSONValue {
-        let owned = volumes.reduce(UInt64(0)) {
-            $0 + $1.ownedBlockCount * UInt64(Geometry.blockByteCount)
-        }
+        let owned = volumes.reduce(UInt64(0)) { $0.saturated(plus: $1.ownedByteCount) }
+        let promised = volumes.reduce(UInt64(0)) { $0.saturated(plus: $1.byteCount) }
         return [
             "flash": tier(.flash), "disk": tier(.disk),
             "ownedByteCount": .count(live?.chargedByteCount ?? owned),
             "capacityByteCount": .count(orNull: live?.capacityByteCount),
-            "promisedByteCount": .count(volumes.reduce(UInt64(0)) { $0 + $1.byteCount }),
+            "promisedByteCount": .count(promised),
             "catalogueByteCount": .count(orNull: catalogueByteCount),
         ]
     }
@@ -146,13 +150,15 @@ struct PoolFigures {
         // Devices of a role have segments of one size, or nearly: the mean is taken.
         let segmentCount = tier.reduce(UInt64(0)) { $0 + UInt64($1.row.segmentCount) }
         let byteCount = tier.reduce(UInt64(0)) {
-            $0 + UInt64($1.row.segmentCount) * $1.row.segmentByteCount
+            $0.saturated(
+                plus: UInt64($1.row.segmentCount).saturated(times: $1.row.segmentByteCount)
+            )
         }
         let free = tier.reduce(UInt64(0)) { $0 + ($1.freeSegmentCount ?? 0) }
         let usedCount = usedSegmentCounts?[role] ?? (segmentCount - min(free, segmentCount))
-        let used = segmentCount == 0 ? 0 : byteCount / segmentCount * usedCount
+        let used = segmentCount == 0 ? 0 : (byteCount / segmentCount).saturated(times: usedCount)
         return [
-            "byteCount": .count(tier.reduce(UInt64(0)) { $0 + $1.row.byteCount }),
+            "byteCount": .count(tier.reduce(UInt64(0)) { $0.saturated(plus: $1.row.byteCount) }),
             "usedByteCount": .count(used),
         ]
     }

@@ -44,9 +44,7 @@ struct PoolDestruction {
                 "pool \(directory.name) has no catalogue: only its entry and what lies beside it "
                 + "are removed; its devices, if it had any, stay as they are\n"
         }
-        let owned = volumes.reduce(UInt64(0)) {
-            $0 + $1.ownedBlockCount * UInt64(Geometry.blockByteCount)
-        }
+        let owned = volumes.reduce(UInt64(0)) { $0.saturated(plus: $1.ownedByteCount) }
         let lost =
             "destroying pool \(pool.name): \(volumeCount) "
             + (volumeCount == 1 ? "volume with " : "volumes with ")
