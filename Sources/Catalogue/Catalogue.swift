@@ -122,6 +122,12 @@ package final class Catalogue: Sendable {
         }
     }
 
+    /// To be called by who serves the pool: see `CatalogueReserve`.
+    func keepReserve() { connection.keepReserve() }
+
+    /// Takes the room again that was given back when the file system was full.
+    func refillReserve() { connection.refillReserve() }
+
     /// Every device was told of this incarnation: one that tells of an earlier one is a copy.
     package func noteWitnessed(_ incarnation: UInt32) throws(CatalogueError) {
         try set(AgeSetting.poolKey, "\(incarnation)")

@@ -18,17 +18,22 @@ internal import IO
 /// discard their result: a failed `fsync` of the database would be forgotten, the next would
 /// succeed over pages that never arrived, and the log that still held them would be overwritten.
 ///
+/// What finds no space is done once more with room from the reserve (`CatalogueReserve`).
+///
 /// A change that fails, in any way but "no space" and a refused row, puts up the fence: later
 /// changes are refused, nothing is synchronised again, and the connection is never closed, since
 /// closing it would checkpoint.  The process ends as if killed; the next open starts from the log.
 final class CatalogueConnection: Sendable {
     let path: String
     private let queue: DatabaseQueue
+    private let reserve: CatalogueReserve
     private let state = Guarded(State())
 
     private struct State {
         var fence: String?
         var isClosed = false
+        /// Bytes of the reserve that are left for later.
+        var reserveKept: UInt64 = 0
         /// Pages written to the log since it was last moved into the database as a whole.
         var logFrameCount = 0
     }
@@ -37,6 +42,7 @@ final class CatalogueConnection: Sendable {
     /// an empty file.
     init(path: String, isNew: Bool) throws(CatalogueError) {
         self.path = path
+        reserve = CatalogueReserve(ofCatalogueAt: path)
         var configuration = Configuration()
         configuration.foreignKeysEnabled = false
         configuration.busyMode = .immediateError
@@ -76,23 +82,54 @@ final class CatalogueConnection: Sendable {
     ) throws(CatalogueError) -> Value {
         try refuseBehindFence()
         do {
-            return try read(operation) { database in
-                var value: Value?
-                try database.inTransaction(.immediate) {
-                    value = try body(database)
-                    return .commit
-                }
-                countFrames(of: database)
-                guard let value else {
-                    throw CatalogueError.damaged(path: path, finding: "a transaction did not run")
-                }
-                return value
-            }
+            return try withReserve { () throws(CatalogueError) in try transact(operation, body) }
         } catch {
             if error.putsUpFence { fence(because: error) }
             throw error
         }
     }
+
+    private func transact<Value>(
+        _ operation: CatalogueOperation,
+        _ body: (Database) throws -> Value
+    ) throws(CatalogueError) -> Value {
+        try read(operation) { database in
+            var value: Value?
+            try database.inTransaction(.immediate) {
+                value = try body(database)
+                return .commit
+            }
+            countFrames(of: database)
+            guard let value else {
+                throw CatalogueError.damaged(path: path, finding: "a transaction did not run")
+            }
+            return value
+        }
+    }
+
+    /// Does `body` again, with room from the reserve, as long as there is no space for it.
+    private func withReserve<Value>(
+        _ body: () throws(CatalogueError) -> Value
+    ) throws(CatalogueError) -> Value {
+        while true {
+            do {
+                return try body()
+            } catch {
+                guard case .full = error, reserve.give(keeping: state.withLock { $0.reserveKept })
+                else { throw error }
+            }
+        }
+    }
+
+    /// From here on a pool is served: room is kept for it, if there is ample, and a step of it is
+    /// left to the next opening.
+    func keepReserve() {
+        state.withLock { $0.reserveKept = CatalogueReserve.stepByteCount }
+        reserve.fill()
+    }
+
+    /// Takes the room again that was given back.
+    func refillReserve() { reserve.fill() }
 
     /// Pages in the write-ahead log that the database does not have yet.
     var logFrameCount: Int { state.withLock { $0.logFrameCount } }
@@ -101,25 +138,33 @@ final class CatalogueConnection: Sendable {
     func checkpoint(truncating: Bool) throws(CatalogueError) {
         try refuseBehindFence()
         do {
-            let remaining = try read(.checkpoint) { database -> Int in
-                let mode = truncating ? "TRUNCATE" : "PASSIVE"
-                let row = try Row.fetchOne(database, sql: "PRAGMA wal_checkpoint(\(mode))")
-                guard let row, let busy = Int.fromDatabaseValue(row[0]), busy == 0,
-                    let inLog = Int.fromDatabaseValue(row[1]),
-                    let moved = Int.fromDatabaseValue(row[2])
-                else {
-                    throw CatalogueError.settingRefused(
-                        path: path,
-                        setting: "wal_checkpoint",
-                        found: "busy"
-                    )
-                }
-                return inLog - moved
+            let remaining = try withReserve { () throws(CatalogueError) in
+                try moveLog(truncating: truncating)
             }
             state.withLock { $0.logFrameCount = remaining }
         } catch {
-            fence(because: error)
+            // Without space nothing was synchronised, and the log has all of it.
+            if error.putsUpFence { fence(because: error) }
             throw error
+        }
+    }
+
+    /// Returns the pages that are left in the log.
+    private func moveLog(truncating: Bool) throws(CatalogueError) -> Int {
+        try read(.checkpoint) { database in
+            let mode = truncating ? "TRUNCATE" : "PASSIVE"
+            let row = try Row.fetchOne(database, sql: "PRAGMA wal_checkpoint(\(mode))")
+            guard let row, let busy = Int.fromDatabaseValue(row[0]), busy == 0,
+                let inLog = Int.fromDatabaseValue(row[1]),
+                let moved = Int.fromDatabaseValue(row[2])
+            else {
+                throw CatalogueError.settingRefused(
+                    path: path,
+                    setting: "wal_checkpoint",
+                    found: "busy"
+                )
+            }
+            return inLog - moved
         }
     }
 

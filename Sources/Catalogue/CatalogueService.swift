@@ -41,6 +41,7 @@ package final class CatalogueService: Sendable {
     package init(_ catalogue: Catalogue, answer: @escaping Answer) {
         self.catalogue = catalogue
         self.answer = answer
+        catalogue.keepReserve()
         ServiceThread.start { [self] in run() }
     }
 
@@ -129,6 +130,7 @@ package final class CatalogueService: Sendable {
         } catch {
             answer(lane, .failed(error.description))
         }
+        catalogue.refillReserve()
         if catalogue.isCheckpointDue { queue.withLock { $0.insertMoveLog() } }
     }
 

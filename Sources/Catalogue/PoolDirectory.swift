@@ -18,6 +18,8 @@ package struct PoolDirectory: Hashable, Sendable {
     package var path: String
 
     package var cataloguePath: String { path + "/catalogue.sqlite" }
+    /// Room that is kept for the catalogue on its file system.
+    package var isReserveWhole: Bool { CatalogueReserve(ofCatalogueAt: cataloguePath).isWhole }
     package var lockPath: String { path + "/lock" }
     /// The kernel takes at most 107 bytes of it.
     package var controlSocketPath: String { path + "/control.sock" }
@@ -136,7 +138,7 @@ package struct PoolDirectory: Hashable, Sendable {
         let lock = try DirectoryLock.acquire(for: cataloguePath)
         // The database goes before its log: what an interruption leaves is never an old database
         // without the commits that only the log has.
-        for suffix in ["", "-wal", ".new", ".new-wal", ".new-journal"] {
+        for suffix in ["", "-wal", ".new", ".new-wal", ".new-journal", ".reserve"] {
             try FilePlace.removeIfThere(cataloguePath + suffix)
         }
         try CatalogueDraft.removeFolder(draftFolderPath)

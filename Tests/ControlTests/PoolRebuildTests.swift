@@ -114,7 +114,9 @@ import Units
         #expect(report.text.contains("volume demo/a: 16 MiB = 16,777,216 bytes\n"))
         #expect(report.text.hasSuffix("rebuilt the catalogue of pool demo in \(folder)\n"))
         #expect(report.json["missing"]?.items?.compactMap(\.string).count == 3)
-        #expect(try names(folder) == ["catalogue.sqlite", "lock"])
+        #expect(
+            try names(folder) == ["catalogue.sqlite", "catalogue.sqlite.reserve", "lock"]
+        )
         let events = try JSONReader.read(run("events", "demo", "--json").output)
         #expect(events["items"]?.items?.map { $0["event"] ?? $0["type"] } == ["pool_rebuilt"])
         try expectData()

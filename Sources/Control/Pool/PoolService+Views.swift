@@ -82,6 +82,16 @@ extension PoolService {
                 )
             )
         }
+        if !directory.isReserveWhole {
+            figures.reasons.append(
+                PoolFigures.Reason(
+                    text: "The file system of \(directory.path) is full, or nearly: room that is "
+                        + "kept there for the catalogue is in use, or was never found.",
+                    action: "Make room there; without it the pool accepts no changes, sooner or "
+                        + "later."
+                )
+            )
+        }
         figures.catalogueByteCount = FileSize.of(directory.cataloguePath)
         figures.live = live(lanes)
         figures.scrubs = try scrubItems()
