@@ -67,6 +67,81 @@ import Units
         #expect(bench.read(again, at: 65_536, count: 4096) == pattern(2, count: 4096))
     }
 
+    /// The device has lost the write of the header, of all blocks of the segment's first write.
+    @Test(arguments: [PoolIdentifier(high: 7, low: 9), PoolIdentifier(high: 8, low: 8)])
+    func `an older header of a segment hides no record`(pool: PoolIdentifier) throws {
+        let (bench, _) = try bench()
+        bench.now = bench.now.advanced(byNanoseconds: 10_000_000_000)
+        for done in bench.settle() { bench.lane.release(done.token) }
+        let volume = try #require(bench.lane.volumeList.first).slot
+        func places() -> [(UInt64, Int)] { (1..<4).map { (UInt64($0) << 20, $0) } }
+        for (offset, number) in places() {
+            #expect(bench.write(volume, at: offset, pattern(number, count: 1 << 20)) == .done)
+        }
+        #expect(bench.flush(volume) == .done)
+        let start = try #require(segmentStarts(bench).last)
+        let range = (Int(start) * 4096)..<(Int(start + 1) * 4096)
+        var bytes = Array(bench.images[0][range])
+        var header = try unsafe SegmentHeader(decoding: bytes.span.bytes)
+        header.segmentSequence = 1
+        header.poolIdentifier = pool
+        unsafe bytes.withUnsafeMutableBytes { room in
+            var block = unsafe MutableRawSpan(_unsafeBytes: room)
+            header.encode(into: &block)
+        }
+        bench.images[0].replaceSubrange(range, with: bytes)
+        try bench.open()
+        for count in [1, 0] {
+            #expect(bench.report.segmentsFromRecord.count == count)
+            try expectWritten(bench)
+            let again = try #require(bench.lane.volumeList.first).slot
+            for (offset, number) in places() {
+                let found = bench.read(again, at: offset, count: 1 << 20)
+                #expect(found == pattern(number, count: 1 << 20))
+            }
+            try bench.open()
+        }
+    }
+
+    /// What a device does not give while the pool is opened, however long it is waited for, is left
+    /// out; that it gives it later keeps no pool shut.
+    @Test func `what was left out as it could not be read keeps no pool shut`() throws {
+        let (bench, start) = try bench()
+        let volume = try #require(bench.lane.volumeList.first).slot
+        let kept = try #require(recordBlocks(bench, from: start).last) + 1
+        for number in 2..<5 {
+            #expect(bench.write(volume, at: 65_536, pattern(number, count: 4096)) == .done)
+            #expect(bench.flush(volume) == .done)
+        }
+        bench.unreadable[0] = Set(kept..<(start + 512))
+        try bench.open()
+        try expectWritten(bench)
+        bench.unreadable[0] = []
+        try bench.open()
+        #expect(bench.lane.takeNews().contains { $0.type == "flushed_left_out" })
+        try expectWritten(bench)
+        let again = try #require(bench.lane.volumeList.first).slot
+        #expect(bench.write(again, at: 65_536, pattern(9, count: 4096)) == .done)
+        #expect(bench.flush(again) == .done)
+        try bench.open()
+        let last = try #require(bench.lane.volumeList.first).slot
+        #expect(bench.read(last, at: 65_536, count: 4096) == pattern(9, count: 4096))
+    }
+
+    @Test func `what was taken for damage and given later was an absence`() throws {
+        let (bench, start) = try bench()
+        let device = DeviceIndex(0)
+        let region = Arena(byteCount: 4096, isPopulated: false)
+        for (count, isAbsence) in [(1, false), (2, true), (3, true)] {
+            let watch = RefusalWatch(bench)
+            bench.refusals[Location(device: device, block: start)] = count
+            for _ in 0..<count { #expect(!watch.read(device, block: start, into: region.region)) }
+            #expect(watch.read(device, block: start, into: region.region))
+            #expect(watch.hasRefusals == isAbsence)
+            #expect((watch.deviceThatWasAway() == device) == isAbsence)
+        }
+    }
+
     @Test func `a segment's header is written again and stands in for its first record`() throws {
         let (bench, start) = try bench()
         rot(bench, start)

@@ -33,6 +33,8 @@ final class LaneBench: RecoverySource {
     private var nextContext: UInt64 = 1
     /// Blocks of the devices that recovery cannot read, by device.
     var unreadable: [Set<UInt64>] = [[], []]
+    /// Blocks that recovery is refused so many times yet.
+    var refusals: [Location: Int] = [:]
     /// The catalogue takes no commit.
     var failsCommits = false
 
@@ -125,6 +127,12 @@ final class LaneBench: RecoverySource {
     func read(_ device: DeviceIndex, block: UInt64, into region: BufferRegion) -> Bool {
         let blocks = block..<(block + UInt64(region.byteCount / 4096))
         guard !unreadable[Int(device.rawValue)].contains(where: blocks.contains) else {
+            return false
+        }
+        for one in blocks {
+            let place = Location(device: device, block: one)
+            guard let count = refusals[place], count > 0 else { continue }
+            refusals[place] = count - 1
             return false
         }
         transfer(.read, device, Int(block) * 4096, region)

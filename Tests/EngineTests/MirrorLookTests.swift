@@ -92,6 +92,40 @@ import Units
         try read(bench)
     }
 
+    @Test func `a device that is away takes nothing of the mirror`() throws {
+        let (bench, places) = try makeBench()
+        var isAway = true
+        _ = scrub(bench) { isAway && isLook(bench, $0) ? .mediaError : .done }
+        for _ in 0..<4 { checkpoint(bench) }
+        #expect(bench.lane.isMirrorWhole && bench.lane.statistics.mirrorsGivenUp == 0)
+        isAway = false
+        _ = scrub(bench)
+        let count = bench.lane.statistics.mirrorBlocksScrubbed
+        #expect(count >= places.upperBound - places.lowerBound)
+    }
+
+    /// Little on flash, and nothing at all: the mirror has a pace of its own.
+    @Test func `a pass by itself ends in its time`() throws {
+        let bench = try LaneBench(flashSegments: 24)
+        let volume = bench.createVolume(byteCount: 96 << 20)
+        for number in 0..<24 {
+            bench.now = bench.now.advanced(byNanoseconds: 400_000_000)
+            let offset = UInt64(number) << 18
+            #expect(bench.write(volume, at: offset, pattern(number, count: 1 << 18)) == .done)
+        }
+        bench.lane.destroyVolume(volume, context: bench.context())
+        #expect(bench.end() == .done)
+        checkpoint(bench)
+        let began = bench.now
+        while bench.lane.scrubFigures[0].row.passCount < 2 {
+            bench.now = bench.lane.nextDeadline ?? bench.now.advanced(byNanoseconds: 1_000_000)
+            for done in bench.settle() { bench.lane.release(done.token) }
+            guard bench.now.nanoseconds(since: began) < 15 * 86_400_000_000_000 else { break }
+        }
+        #expect(bench.lane.scrubFigures[0].row.passCount >= 2)
+        #expect(bench.lane.statistics.mirrorBlocksScrubbed > 0)
+    }
+
     /// A record of an older lap has the right form, and is not the one that belongs there.
     @Test func `a record that was lost is missed`() throws {
         let bench = try LaneBench(flashSegments: 24)

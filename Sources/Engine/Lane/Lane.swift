@@ -219,6 +219,9 @@ package final class Lane: @unchecked Sendable {
     var isStarved = false
     /// Hosts of this lane wait for a segment; and the log's next record when they began to.
     var hostsWait = false
+    /// In this turn a change, or a step of an administrator, found no segment for its record.
+    var hostLacksSegment = false
+    var stepLacksSegment = false
     /// Flash segments that hosts had taken when what waited for another one was refused.
     var refusedAtCount: Int?
     var waitedForRecord = RecordNumber(0)
@@ -280,10 +283,7 @@ package final class Lane: @unchecked Sendable {
         mirror = Mirror(
             ring: MirrorRing(lane: index, laneCount: pool.laneCount, devices: pool.devices)
         )
-        mirrorArena = Arena(
-            byteCount: configuration.mirrorRecordBlockMax * Geometry.blockByteCount,
-            isPopulated: configuration.isPopulated
-        )
+        mirrorArena = Mirror.arena(configuration)
         flashReclaim = Reclaim(tier: .flash)
         diskReclaim = Reclaim(tier: .disk)
         policy = HeatPolicy()
@@ -378,7 +378,7 @@ package final class Lane: @unchecked Sendable {
         case .moveFlush: completeDiskFlush(slot, isGood: isGood)
         case .witness: completeWitness(owner, isGood: isGood)
         case .mirror: completeMirrorWrite(slot, isGood: isGood)
-        case .mirrorLook: completeMirrorLook(isGood: isGood)
+        case .mirrorLook: completeMirrorLook(slot, isGood: isGood)
         case .discard: break
         case .orphan: completeOrphan(slot)
         }
@@ -410,6 +410,7 @@ package final class Lane: @unchecked Sendable {
         guard !isReadOnly else { return }
         isReadOnly = true
         pool.noteReadOnly()
+        wakesOthers = true
         note("lane_read_only", reason)
         statistics.fences += 1
         // Changes that wait are refused by the next turn.

@@ -34,7 +34,7 @@ package struct LaneConfiguration: Sendable {
     package var markDelay: UInt64 = 20_000_000
     /// Leaves that one turn encodes for a checkpoint: the slice that host requests may wait behind.
     package var leavesEncodedPerTurn = 8
-    /// Blocks of the largest record of the mirror, from 8 to 256.
+    /// Blocks of the largest record of the mirror, from 8 to those of a slice of the scrub.
     package var mirrorRecordBlockMax = 64
     /// Blocks of leaves that a checkpoint says again at least, while a round of the mirror goes on.
     package var mirrorSliceBlockCount = 256

@@ -110,7 +110,7 @@ extension Lane {
         consider(markDeadline)
         consider(silenceDeadline)
         if !isReadOnly { considerRests(consider) }
-        if !isReadOnly { consider(log.waitsUntil) }
+        if let end = log.waitsUntil, end > now { consider(end) }
         consider(refusalDeadline)
         consider(checkpointDeadline)
         consider(scrubDeadline)

@@ -26,7 +26,9 @@ extension Lane {
 
     /// Refuses what waits for a segment in vain.
     private func refuseVainWaits() {
-        guard let deadline = refusalDeadline, deadline <= now else { return }
+        guard let deadline = refusalDeadline, deadline <= now,
+            hostLacksSegment || stepLacksSegment
+        else { return }
         if refusedAtCount != pool.hostSegmentCount {
             note(
                 "changes_refused",
@@ -35,10 +37,13 @@ extension Lane {
             )
         }
         refusedAtCount = pool.hostSegmentCount
-        while let request = popFirst(of: &stalledWrites) { finish(request, .readOnly) }
+        hasProgressed = true
+        if hostLacksSegment {
+            while let request = popFirst(of: &stalledWrites) { finish(request, .readOnly) }
+        }
+        guard stepLacksSegment else { return }
         for step in waitingSteps { finish(step.request, .readOnly) }
         waitingSteps.removeAll()
-        hasProgressed = true
     }
 
     /// Whether the other lanes of the pool are to take a turn soon.  To be asked after each turn.
@@ -63,6 +68,8 @@ extension Lane {
         defer {
             hasFoundNoSegment = false
             hasReleasedSegment = false
+            hostLacksSegment = false
+            stepLacksSegment = false
         }
         guard pool.laneCount > 1 else { return }
         if hasFoundNoSegment != isStarved {

@@ -53,13 +53,19 @@ extension Lane {
         if isCheckpointWaitingForLog && !Mutant.checkpointOverRefused.isOn {
             cancelCheckpoint()
         }
-        if waitsForSegments() { return }
-        log.attemptCount += 1
-        guard log.attemptCount <= Lane.appendAttemptMax else { return abandonLog() }
+        let areFree = areSegmentsFree
+        if !areFree && waitsForSegments() { return }
+        guard log.attemptCount < Lane.appendAttemptMax else { return abandonLog() }
         guard let first = hostQueue.first else { return }
-        note("record_refused", "\(place(of: first)): appended again elsewhere")
         pool.noteWriteRefused(records[first].device)
-        sealSegment(of: &host)
+        guard openSegment(of: &host, leaving: reclaimReserve) else {
+            // Another lane may have taken it since.
+            if areFree && waitsForSegments() { return }
+            return abandonLog()
+        }
+        log.attemptCount += 1
+        log.waitsUntil = nil
+        note("record_refused", "\(place(of: first)): appended again elsewhere")
         host.nextNumber = records[first].number
         if !Mutant.chainGoesOnFromRefused.isOn {
             host.previousChecksum = records[first].previousChecksum
@@ -71,8 +77,14 @@ extension Lane {
         log.isHeld = false
     }
 
-    /// Whether segments for all that is queued are to be waited for.
-    private func waitsForSegments() -> Bool {
+    /// Whether segments may come free while the log is held: of a checkpoint that has drained
+    /// before, or of other lanes.  A checkpoint of a read-only lane frees nothing.
+    private var mayFindSegments: Bool {
+        !isReadOnly && (checkpoint.phase != .idle || pool.laneCount > 1)
+    }
+
+    /// Whether segments for all that is queued are free, as far as this lane sees.
+    private var areSegmentsFree: Bool {
         var (needed, room) = (0, 0)
         for record in hostQueue {
             let blockCount = Int(records[record].dataCount) + RecordHeader.overheadBlockCount
@@ -82,18 +94,16 @@ extension Lane {
             }
             room -= blockCount
         }
-        let isThere = pool.freeSegmentCount(.flash) - reclaimReserve >= needed
-        // A checkpoint of a read-only lane frees nothing.
-        let mayCome = !isReadOnly && (checkpoint.phase != .idle || pool.laneCount > 1)
-        guard !isThere, mayCome else {
-            log.waitsUntil = nil
-            return false
-        }
+        return pool.freeSegmentCount(.flash) - reclaimReserve >= needed
+    }
+
+    /// Whether segments are to be waited for; not for ever.
+    private func waitsForSegments() -> Bool {
         let end = log.waitsUntil ?? now.advanced(byNanoseconds: Lane.segmentPatience)
-        log.waitsUntil = now < end ? end : nil
-        guard now < end else { return false }
-        noteNoSegment()
-        return true
+        let waits = mayFindSegments && now < end
+        log.waitsUntil = waits ? end : nil
+        if waits { noteNoSegment() }
+        return waits
     }
 
     /// Gives a record a place in the host stream's segment, and writes it there if it was closed;

@@ -30,7 +30,10 @@ extension Lane {
                 dataCount: dataCount,
                 leaving: usesReserve ? reclaimReserve : hostReserve
             )
-            guard isOpen else { return false }
+            guard isOpen else {
+                if usesReserve { stepLacksSegment = true } else { hostLacksSegment = true }
+                return false
+            }
             openHostRecord = record
             hostQueue.append(record)
             return true

@@ -45,6 +45,18 @@ struct Mirror {
     var storedLeafCount = 0
     var work = MirrorWork()
 
+    /// Room for the record that is being filled.
+    static func arena(_ configuration: LaneConfiguration) -> Arena {
+        invariant(
+            configuration.mirrorRecordBlockMax <= Scrub.sliceBlockCount,
+            "the scrub reads records of the mirror whole"
+        )
+        return Arena(
+            byteCount: configuration.mirrorRecordBlockMax * Geometry.blockByteCount,
+            isPopulated: configuration.isPopulated
+        )
+    }
+
     var isWhole: Bool { state.begin != nil }
 
     /// Blocks that can be written now.

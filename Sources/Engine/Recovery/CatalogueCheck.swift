@@ -12,7 +12,15 @@ struct CatalogueCheck {
 
     func check(_ contents: CatalogueContents) throws(RecoveryError) {
         for row in contents.segments { try check(row) }
-        for position in contents.positions { try check(position) }
+        for position in contents.positions {
+            try check(position)
+            guard let address = position.segment else { continue }
+            let isKnown = contents.segments.contains { row in
+                row.address == address && row.lane == position.lane && row.stream == .host
+                    && row.sequence == position.segmentSequence
+            }
+            guard isKnown else { throw .rowImpossible(table: "positions") }
+        }
         for end in contents.logEnds {
             try check(end.lane)
             guard isRecord(end.nextRecord), end.incarnation <= contents.incarnation else {
@@ -66,6 +74,12 @@ struct CatalogueCheck {
             position.witnessed <= position.checkpoint, position.mirror.end < .max >> 1,
             position.mirror.begin ?? 0 <= position.mirror.end
         else { throw .rowImpossible(table: "positions") }
+        let ring = MirrorRing(lane: position.lane, laneCount: laneCount, devices: devices)
+        if let begin = position.mirror.begin,
+            position.mirror.end - begin > UInt64(ring.blockCount)
+        {
+            throw .rowImpossible(table: "positions")
+        }
         guard let segment = position.segment else { return }
         let device = try device(of: segment)
         guard device.role == .flash, Int(position.blockOffset) <= device.segmentBlockCount else {

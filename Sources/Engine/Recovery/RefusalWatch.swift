@@ -10,8 +10,8 @@ internal import Units
 // something had been refused, recovery waits for a moment at its end and asks again:
 //
 //     all of it is refused again, and each of these devices gives something     it is damage
-//     some of it is given, or one of the devices gives nothing                  recovery begins
-//                                                                               anew
+//     some of it is given, be it to recovery itself that asks once more, or     recovery begins
+//     one of the devices gives nothing                                          anew
 //
 // Recovery only reads, so to begin anew costs nothing.  When it was in vain again and again, the
 // pool is not opened.
@@ -47,15 +47,19 @@ extension PoolOpening {
 /// A source that remembers what it was refused.
 final class RefusalWatch<Source: RecoverySource>: RecoverySource {
     private let source: Source
-    /// Blocks that were refused when they were asked for last, one by one.
+    /// Blocks that were refused when they were asked for last, one by one; and those of them that
+    /// were refused twice, which recovery has taken for damage.
     private var refused: Set<Location> = []
+    private var takenForDamage: Set<Location> = []
+    /// A device that gave one of these later.
+    private var cameBack: DeviceIndex?
     /// A block that a device gave, by device.
     private var given: [DeviceIndex: UInt64] = [:]
     private let arena = Arena(byteCount: Geometry.blockByteCount, isPopulated: false)
 
     init(_ source: Source) { self.source = source }
 
-    var hasRefusals: Bool { !refused.isEmpty }
+    var hasRefusals: Bool { !refused.isEmpty || cameBack != nil }
 
     func read(_ device: DeviceIndex, block: UInt64, into region: BufferRegion) -> Bool {
         let isGiven = source.read(device, block: block, into: region)
@@ -63,11 +67,15 @@ final class RefusalWatch<Source: RecoverySource>: RecoverySource {
             given[device] = given[device] ?? block
             guard !refused.isEmpty else { return true }
             for index in 0..<UInt64(region.byteCount / Geometry.blockByteCount) {
-                refused.remove(Location(device: device, block: block + index))
+                let place = Location(device: device, block: block + index)
+                if refused.remove(place) != nil, takenForDamage.contains(place) {
+                    cameBack = device
+                }
             }
         } else if region.byteCount == Geometry.blockByteCount {
             // One bad sector refuses many blocks at once; then they are asked for one by one.
-            refused.insert(Location(device: device, block: block))
+            let place = Location(device: device, block: block)
+            if !refused.insert(place).inserted { takenForDamage.insert(place) }
         }
         return isGiven
     }
@@ -80,6 +88,7 @@ final class RefusalWatch<Source: RecoverySource>: RecoverySource {
     ///
     /// - Returns: a device that was away, or still is; nil when what was refused is damage.
     func deviceThatWasAway() -> DeviceIndex? {
+        if let cameBack { return cameBack }
         let places = refused.sorted { $0.rawValue < $1.rawValue }
         let devices = Set(places.map(\.device)).sorted { $0.rawValue < $1.rawValue }
         if let silent = devices.first(where: { !isThere($0) }) { return silent }

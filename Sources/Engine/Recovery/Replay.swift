@@ -26,6 +26,9 @@ struct Replay {
     /// The segment of the record that says so; nil when it is the catalogue.
     private var durableBy: SegmentAddress?
     private var previousChecksum: UInt32
+    /// Records from here on were durable, as others claim, and an earlier opening has left them
+    /// out.
+    private var givenUpFrom: RecordNumber?
     private let arena: Arena
     /// The segment in the arena.
     private var readSegment: SegmentAddress?
@@ -67,7 +70,9 @@ struct Replay {
         let blocks = lane.pool.devices.filter { $0.role == .flash }.map(\.segmentBlockCount).max()
         arena = Arena(byteCount: (blocks ?? 1) * Geometry.blockByteCount, isPopulated: false)
         for claim in claims where claim.lane == lane.index {
-            noteDurable(through: claim.through, by: claim.segment)
+            let isEarlier = claim.segmentSequence >> 32 < UInt64(logEnd?.incarnation ?? 0)
+            let limit = isEarlier ? logEnd?.nextRecord : nil
+            noteDurable(through: claim.through, by: claim.segment, limit: limit)
         }
         if let position, let segment = position.segment {
             let state = lane.pool.segments[lane.pool.slot(of: segment)]
@@ -122,6 +127,13 @@ struct Replay {
             guard expected < part.limit, part.firstRecord <= expected else { continue }
             read(part, from: source)
             try replay(part, from: source, &report)
+        }
+        if let first = givenUpFrom {
+            lane.note(
+                "flushed_left_out",
+                "lane \(lane.index.rawValue): records from \(first.rawValue) on were flushed, and "
+                    + "could not be read when the pool was opened before"
+            )
         }
         guard expected > durable else {
             throw .recordLost(lane: lane.index, number: expected, toldBy: durableBy)
@@ -191,12 +203,27 @@ struct Replay {
     private mutating func noteClaims(of part: Part) {
         for index in part.firstBlock..<max(part.firstBlock, blockCount(of: part)) {
             if let header = header(at: index, of: part) {
-                noteDurable(through: header.durableThrough, by: part.address)
+                noteDurable(
+                    through: header.durableThrough,
+                    by: part.address,
+                    limit: part.limit
+                )
             }
         }
     }
 
-    private mutating func noteDurable(through number: RecordNumber, by segment: SegmentAddress) {
+    /// Takes in a claim, as far as the log was not given up before it: an earlier opening that
+    /// could not read what it tells of has gone on without.
+    private mutating func noteDurable(
+        through claimed: RecordNumber,
+        by segment: SegmentAddress,
+        limit: RecordNumber?
+    ) {
+        var number = claimed
+        if let limit, limit <= claimed {
+            number = RecordNumber(max(1, limit.rawValue) - 1)
+            givenUpFrom = max(limit, givenUpFrom ?? limit)
+        }
         guard number > durable else { return }
         durable = number
         durableBy = segment

@@ -12,6 +12,7 @@ internal import Units
 //
 //     header        first record     then the segment
 //     is whole      -                is what its header says
+//     is old        is newer         is what its first record says: the device has lost a write
 //     is not        is whole         is what its first record says
 //     is not        is not           was never used, or its first write was torn
 //     is refused    is not           holds nothing durable, if no later record in it says more
@@ -33,8 +34,9 @@ enum SegmentFinding {
 struct DurabilityClaim {
     var lane: LaneIndex
     var through: RecordNumber
-    /// Where that was written.
+    /// Where that was written, and in which use of it.
     var segment: SegmentAddress
+    var segmentSequence: UInt64
 }
 
 /// Reads what segments say of themselves.
@@ -66,18 +68,20 @@ struct SegmentSearch {
     ) -> SegmentFinding {
         report.segmentsScanned += 1
         let block = arena.region.block(0)
-        let isRead = read(0, of: address, source, block)
-        if isRead {
-            do throws(FormatError) {
-                let header = try SegmentHeader(decoding: block.bytes)
-                return isOurs(header, at: address) ? .segment(header) : .nothing
-            } catch {
-                // Never written, torn when the segment was opened, or damaged since.
-            }
+        // Mostly both blocks come with one read.
+        let first = devices[Int(address.device.rawValue)].firstBlock(of: address.index)
+        let areRead = source.read(address.device, block: first, into: arena.region)
+        let isRead = areRead || read(0, of: address, source, block)
+        let old = isRead ? wholeHeader(in: block, at: address) : nil
+        if let old, old.segmentSequence > newestSequences[Int(old.lane.rawValue)] {
+            return .segment(old)
         }
-        if Mutant.damagedHeaderHidesSegment.isOn { return .nothing }
-        guard let header = headerByFirstRecord(address, source, isRefused: !isRead) else {
-            return isRead ? .nothing : .refused(claims: claims(address, source))
+        if Mutant.damagedHeaderHidesSegment.isOn { return old.map { .segment($0) } ?? .nothing }
+        let isRefused = !isRead || !areRead && !read(1, of: address, source, arena.region.block(1))
+        let byRecord = headerByFirstRecord(address, source, isRefused: isRefused && old == nil)
+        if let old, byRecord?.segmentSequence ?? 0 <= old.segmentSequence { return .segment(old) }
+        guard let header = byRecord else {
+            return isRefused ? .refused(claims: claims(address, source)) : .nothing
         }
         if header.segmentSequence > newestSequences[Int(header.lane.rawValue)] {
             report.segmentsFromRecord.append(address)
@@ -85,14 +89,19 @@ struct SegmentSearch {
         return .segment(header)
     }
 
-    /// Whether a header that is whole is this pool's and this place's.
-    private func isOurs(_ header: SegmentHeader, at address: SegmentAddress) -> Bool {
+    /// The header in a block, if it is whole, and this pool's and this place's.
+    private func wholeHeader(
+        in block: BufferRegion,
+        at address: SegmentAddress
+    ) -> SegmentHeader? {
         do throws(FormatError) {
+            let header = try SegmentHeader(decoding: block.bytes)
             let device = deviceIdentifiers[Int(address.device.rawValue)]
             try header.check(pool: pool, device: device, address: address)
-            return true
+            return Int(header.lane.rawValue) < newestSequences.count ? header : nil
         } catch {
-            return false
+            // Never written, torn when the segment was opened, damaged since, or of another pool.
+            return nil
         }
     }
 
@@ -140,7 +149,8 @@ struct SegmentSearch {
                 DurabilityClaim(
                     lane: header.lane,
                     through: header.durableThrough,
-                    segment: address
+                    segment: address,
+                    segmentSequence: header.segmentSequence
                 )
             )
         }

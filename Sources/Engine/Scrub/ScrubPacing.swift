@@ -52,9 +52,14 @@ extension Lane {
         guard scrubs[tier].phase == .idle, isScrubbing(tier) else { return nil }
         let isBusy = now < hostsActiveUntil
         let count = scrubs[tier].sliceCount
-        if scrubs[tier].row.isAsked {
+        let look = tier == 0 ? mirror.look : nil
+        // The mirror is no part of what a pass is spread over: it is read at once.
+        if scrubs[tier].row.isAsked || look != nil {
             let block = configuration.scrub.block(scrubs[tier].role, isBusy: isBusy)
-            return scrubs[tier].sliceEndedAt.advanced(byNanoseconds: block * UInt64(max(1, count)))
+            let due = scrubs[tier].sliceEndedAt.advanced(
+                byNanoseconds: block * UInt64(max(1, count))
+            )
+            return look.map { max(due, $0.due) } ?? due
         }
         let due = scrubs[tier].due
         guard isBusy else { return due }
@@ -153,8 +158,8 @@ extension Lane {
         if isIdle {
             scrubs[tier].items.removeAll(keepingCapacity: true)
             scrubs[tier].sliceCount = 0
-            if tier == 0 { mirror.look = nil }
         }
+        if tier == 0 { mirror.look = nil }
         scrubs[tier].sessionBlockCount = 0
         scrubs[tier].isChanged = true
     }

@@ -34,7 +34,9 @@ extension Lane {
         if scrubs[tier].row.begunSeconds == 0 {
             scrubs[tier].row.begunSeconds = max(1, wallSeconds)
         }
-        if scrubs[tier].sessionBlockCount == 0 { scrubs[tier].passBeganAt = now }
+        if scrubs[tier].sessionBlockCount == 0 && (tier == 1 || mirror.look == nil) {
+            scrubs[tier].passBeganAt = now
+        }
         for _ in 0..<Lane.leavesPassedPerTurn {
             guard let (volume, leaf) = nextScrubbed(tier) else {
                 if tier == 0 && readMirror() { return }

@@ -90,6 +90,7 @@ package enum Probe: Int, Sendable, CaseIterable {
     case mirrorRoundEnded
     case mirrorGivenUp
     case mirrorRotten
+    case refusedBesideFenced
     case mirrorScrubbed
 }
 

@@ -135,6 +135,10 @@ extension SimulatedWorld {
         // A lane that changes nothing any more says so.
         let isFenced = lanes[lane].isReadOnly && atlas.mayBeFenced(lane)
         if case .strayRead = request.kind { return true }
+        if finished.status == .readOnly, isBesideFenced(atlas) {
+            journal.met(.refusedBesideFenced)
+            return true
+        }
         // Of a resize that such a lane has not answered nobody knows whether it was done.
         if finished.status == .invalid { return isFenced }
         switch request.kind {
@@ -150,6 +154,12 @@ extension SimulatedWorld {
         case .extents, .promote: return hasMissedLeaf(isFenced)
         case .flush, .create, .resize, .shrink, .lateWrite, .destroy, .shutDown: return isFenced
         }
+    }
+
+    /// Whether a lane keeps its segments, as it rightly changes nothing any more: what waits for
+    /// one in vain is refused.
+    private func isBesideFenced(_ atlas: FaultAtlas) -> Bool {
+        lanes.indices.contains { lanes[$0].isReadOnly && atlas.mayBeFenced($0) }
     }
 
     /// Whether the catalogue may not have given a leaf that a request needed, of which no offset
