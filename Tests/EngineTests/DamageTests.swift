@@ -103,6 +103,29 @@ import Units
         }
     }
 
+    /// The record behind it says that it was durable: then damage to its data is found when they
+    /// are read, and no reason to leave the record out, or the pool shut.
+    @Test func `damage to data of a flushed record costs the block alone`() throws {
+        let (bench, start) = try bench()
+        let volume = try #require(bench.lane.volumeList.first).slot
+        let tail = try #require(recordBlocks(bench, from: start).last)
+        for number in 2..<4 {
+            #expect(bench.write(volume, at: 65_536, pattern(number, count: 4096)) == .done)
+            #expect(bench.flush(volume) == .done)
+        }
+        rot(bench, tail - 3)
+        try bench.open()
+        #expect(bench.report.recordsDropped == 0)
+        let again = try #require(bench.lane.volumeList.first).slot
+        let expected = pattern(1, count: 65_536)
+        for block in 0..<16 {
+            let found = bench.read(again, at: UInt64(block) * 4096, count: 4096)
+            let isBad = block == 13
+            #expect(found == (isBad ? nil : Array(expected[(block * 4096)..<((block + 1) * 4096)])))
+        }
+        #expect(bench.read(again, at: 65_536, count: 4096) == pattern(3, count: 4096))
+    }
+
     /// What a device does not give while the pool is opened, however long it is waited for, is left
     /// out; that it gives it later keeps no pool shut.
     @Test func `what was left out as it could not be read keeps no pool shut`() throws {

@@ -252,3 +252,23 @@ func `a damaged copy beside a good one is given up`(role: DeviceRole) throws {
     #expect(ScrubRow(key: "scrub.1.tape", text: row.text) == nil)
     #expect(ScrubRow(key: "other.1.disk", text: row.text) == nil)
 }
+
+/// A bad sector refuses a read of many blocks, of which it is one.
+@Test func `an unreadable copy beside a good one is given up where its device gives others`() throws
+{
+    let (bench, volume) = try makeBench()
+    let found = try makeTwoCopies(bench, volume)
+    let place = found.state.disk
+    let counts = scrub(bench) { operation in
+        let first = operation.offset / 4096
+        let blocks = first..<(first + UInt64(operation.byteCount / 4096))
+        let isBad =
+            operation.kind == .read && operation.device == place.device
+            && blocks.contains(place.block)
+        return isBad ? .mediaError : .done
+    }[Scrub.tier(.disk)]
+    #expect(counts.unreadable == 1 && counts.repaired == 1 && counts.poisoned == 0)
+    let left = try find(bench, from: found.block) { _ in true }
+    #expect(left.state.disk.isNowhere && left.state.flash.isPlace)
+    #expect(read(bench, volume, found.block) == expected(found.block))
+}

@@ -268,7 +268,7 @@ package final class Lane: @unchecked Sendable {
         diskFlushes = pool.devices.map { DiskFlush(device: $0.index) }
         crowds = pool.devices.map { _ in RequestList() }
         scanArena = Arena(
-            byteCount: 2 * Reclaim.sliceBlockCount * Geometry.blockByteCount,
+            byteCount: 2 * configuration.reclaimSliceBlockCount * Geometry.blockByteCount,
             isPopulated: configuration.isPopulated
         )
         scrubArena = Arena(

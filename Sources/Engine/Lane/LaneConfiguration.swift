@@ -38,6 +38,10 @@ package struct LaneConfiguration: Sendable {
     package var mirrorRecordBlockMax = 64
     /// Blocks of leaves that a checkpoint says again at least, while a round of the mirror goes on.
     package var mirrorSliceBlockCount = 256
+    /// Blocks of a victim that reclaim reads at a time, and chunks that it decides on in one turn:
+    /// the slice that hosts may wait behind.
+    package var reclaimSliceBlockCount = 64
+    package var chunksDecidedPerTurn = 64
     /// Chunks demoted lately that the ghost list remembers: 1 GiB of them.
     package var ghostCount = 1 << 14
     /// A device that has answered nothing for so long hangs: longer than the seven seconds that a

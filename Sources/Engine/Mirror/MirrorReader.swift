@@ -54,14 +54,15 @@ package struct MirrorReader<Source: DeviceReader> {
     package private(set) var byteCount: UInt64 = 0
 
     /// Bytes of leaves and heat after which an image is handed over.
-    private static var imageByteCount: Int { 8 << 20 }
+    private let imageByteCountMax: Int
 
     package init(
         pool: PoolIdentifier,
         laneCount: Int,
         devices: [DeviceGeometry],
         deviceIdentifiers: [DeviceIdentifier],
-        source: Source
+        source: Source,
+        imageByteCountMax: Int = 8 << 20
     ) throws(MirrorError) {
         guard (1...DeviceLayout.witnessLaneCountMax).contains(laneCount) else {
             throw .laneCount(laneCount)
@@ -90,6 +91,7 @@ package struct MirrorReader<Source: DeviceReader> {
         self.devices = devices
         self.deviceIdentifiers = deviceIdentifiers
         self.source = source
+        self.imageByteCountMax = imageByteCountMax
         self.roots = roots
         incarnation = min(roots.map(\.incarnation).max() ?? 0, .max - 1) + 1
         witnessedIncarnation = roots.map(\.witnessedIncarnation).max() ?? 0
@@ -117,7 +119,7 @@ package struct MirrorReader<Source: DeviceReader> {
             let root = roots[lane]
             var image = CheckpointImage(position: position(of: root))
             var imageByteCount = 0
-            while place < root.mirror.end, imageByteCount < Self.imageByteCount {
+            while place < root.mirror.end, imageByteCount < imageByteCountMax {
                 imageByteCount += try readRecord(into: &image)
             }
             guard place >= root.mirror.end else { return image }

@@ -36,9 +36,6 @@ struct Reclaim {
     var endedMoveCount = 0
 
     init(tier: DeviceRole) { self.tier = tier }
-
-    /// Blocks of a segment that one read takes in.
-    static var sliceBlockCount: Int { 64 }
 }
 
 /// A chunk of a volume of this lane.
@@ -197,7 +194,7 @@ extension Lane {
         guard operations.freeCount > 64 else { return }
         let address = pool.address(of: segment)
         let left = geometry.segmentBlockCount - reclaim.nextHeader
-        let count = min(Reclaim.sliceBlockCount, left)
+        let count = min(configuration.reclaimSliceBlockCount, left)
         reclaim.sliceStart = reclaim.nextHeader
         reclaim.isReading = true
         beginReading(segment)
@@ -220,7 +217,7 @@ extension Lane {
     }
 
     func scanRegion(_ tier: DeviceRole) -> BufferRegion {
-        let byteCount = Reclaim.sliceBlockCount * Geometry.blockByteCount
+        let byteCount = configuration.reclaimSliceBlockCount * Geometry.blockByteCount
         return tier == .flash
             ? scanArena.region[0..<byteCount] : scanArena.region[byteCount..<(2 * byteCount)]
     }
@@ -264,7 +261,7 @@ extension Lane {
         let hasGaps = state.stream != .host && (state.openedTick == 0 || state.wasContinued)
         while reclaim.nextHeader < end {
             let index = reclaim.nextHeader - reclaim.sliceStart
-            guard index < Reclaim.sliceBlockCount else { break }
+            guard index < configuration.reclaimSliceBlockCount else { break }
             let block = region.block(index)
             guard let header = header(in: block, at: reclaim.nextHeader, of: state) else {
                 // Behind the last record there is nothing to look for.
@@ -338,12 +335,9 @@ extension Lane {
 
     // MARK: Decision
 
-    /// Chunks that one turn decides: the slice that hosts may wait behind.
-    private static var chunksDecidedPerTurn: Int { 64 }
-
     private func decide(_ reclaim: inout Reclaim) {
         reclaim.isWaiting = false
-        for _ in 0..<Lane.chunksDecidedPerTurn {
+        for _ in 0..<configuration.chunksDecidedPerTurn {
             guard reclaim.decided < reclaim.chunks.count else { return end(&reclaim) }
             guard isStillThere(reclaim) else { return end(&reclaim) }
             if isReclaimHeldUp(reclaim.tier) { return }

@@ -182,6 +182,7 @@ extension Lane {
                 outcome(of: scrubs[tier].items[scrubs[tier].suspect], tier, in: slot, isGood)
             )
         }
+        if !isGood && readsOneByOne(slot, tier) { return }
         for index in Int(slot.firstBlock)..<Int(slot.firstBlock + slot.blockCount) {
             scrubs[tier].items[index].outcome = outcome(
                 of: scrubs[tier].items[index],
@@ -195,6 +196,18 @@ extension Lane {
         scrubs[tier].phase = .examining
         scrubs[tier].suspect = 0
         scrubs[tier].examination = ScrubExamination()
+    }
+
+    /// Reads what was refused as a whole block by block: one bad sector refuses all, and says
+    /// nothing of the others.  False when it was one block, or there are too few operations.
+    private func readsOneByOne(_ slot: OperationSlot, _ tier: Int) -> Bool {
+        guard slot.blockCount > 1, operations.spareCount >= Int(slot.blockCount) else {
+            return false
+        }
+        for index in Int(slot.firstBlock)..<Int(slot.firstBlock + slot.blockCount) {
+            submitScrub(tier, at: scrubs[tier].items[index].location, into: index, count: 1)
+        }
+        return true
     }
 
     /// What a read says of a copy whose bytes went to block `index` of the tier's buffer.

@@ -44,7 +44,8 @@ extension SimulatedWorld {
             laneCount: parameters.laneCount,
             devices: geometries,
             deviceIdentifiers: deviceIdentifiers,
-            source: SimulatedSource(devices: devices, catalogue: catalogue)
+            source: SimulatedSource(devices: devices, catalogue: catalogue),
+            imageByteCountMax: crashes.pick([1, 1 << 10, 8 << 10, 8 << 20])
         )
     }
 

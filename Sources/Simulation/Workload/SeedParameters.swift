@@ -130,6 +130,9 @@ package struct SeedParameters: Sendable {
                 laneCount * random.pick([0, 3, 6, 10, 10, 16, 16, 30, 80])
         }
         configuration.mirrorRecordBlockMax = random.pick([8, 8, 12, 64])
+        // Segments are small; what takes many turns in large ones is to take some in these.
+        configuration.reclaimSliceBlockCount = random.pick([8, 16, 64, 64])
+        configuration.chunksDecidedPerTurn = random.pick([1, 4, 64, 64])
         configuration.mirrorSliceBlockCount = random.pick([1, 1, 3, 16, 256])
         losesCatalogue = random.isOne(in: 2)
     }
