@@ -218,7 +218,7 @@ package final class SimulatedDevice {
                 result = .mediaError
             } else if let faults, held.fault == .absence {
                 faults.noteFailedFlush()
-                result = .mediaError
+                result = faults.absenceResult
             } else {
                 faults?.noteLie(held.site)
                 makeDurable(through: held.covers)

@@ -15,7 +15,8 @@ enum PlannedFault: Equatable {
     case misdirectedWrite(by: Int)
     /// What had completed is lost when the flush is taken, or when it ends.
     case flushError(losesAtOnce: Bool)
-    /// It is refused, and nothing of it is done.
+    /// Nothing of it is done: the block is refused for a while, or the device is away.
+    case refusal
     case absence
 }
 
@@ -132,12 +133,18 @@ final class DeviceFaults {
 
     func refuse(_ block: Int, until end: UInt64) { refused[block] = end }
 
+    /// How operations end while it is away: it is gone, or all of its blocks are bad.
+    private(set) var absenceResult = OperationResult.mediaError
+
     /// Whether the device refuses to read the block for a while.
     func isRefused(_ block: Int, now: UInt64) -> Bool {
         awayUntil > now || refused[block].map { $0 > now } ?? false
     }
 
-    func leave(until end: UInt64) { awayUntil = end }
+    func leave(until end: UInt64) {
+        awayUntil = end
+        absenceResult = random.pick([.mediaError, .deviceLost])
+    }
     func hang(from now: UInt64, until end: UInt64) {
         hangsUntil = max(hangsUntil, end)
         if end - now >= LaneConfiguration().silenceMax { silentUntil = max(silentUntil, end) }
@@ -189,7 +196,7 @@ final class DeviceFaults {
         }
         if kind == .read, !refused.isEmpty, blocks.contains(where: { isRefused($0, now: now) }) {
             journal.fired(.passingError, site)
-            return .absence
+            return .refusal
         }
         guard isArmed else { return .none }
         let fault: PlannedFault
@@ -261,7 +268,7 @@ final class DeviceFaults {
         case .lostWrite: journal.fired(.lostWrite, site)
         case .misdirectedWrite: journal.fired(.misdirectedWrite, site)
         case .flushError: journal.fired(.flushError, site)
-        case .absence: break
+        case .refusal, .absence: break
         }
     }
 
@@ -280,7 +287,9 @@ final class DeviceFaults {
     /// How a read ends, whose bytes are in the operation's region.
     func endRead(_ held: SimulatedDevice.InFlight, blocks: Range<Int>) -> OperationResult {
         let (fault, site, region) = (held.fault, held.site, held.operation.region)
-        if held.isRepeated, fault != .absence, let site, site.comparesData, !isClean {
+        if held.isRepeated, fault != .absence, fault != .refusal, let site, site.comparesData,
+            !isClean
+        {
             for block in blocks where isLatent(block) || wrong.contains(block) {
                 knownBad.insert(block)
             }
@@ -293,9 +302,9 @@ final class DeviceFaults {
             region.fill(with: 0xEE)
             return .mediaError
         }
-        if fault == .transientError || fault == .absence {
+        if fault == .transientError || fault == .refusal || fault == .absence {
             region.fill(with: 0xEE)
-            return .mediaError
+            return fault == .absence ? absenceResult : .mediaError
         }
         if fault == .transientRot {
             Self.damage(region.block(random.below(blocks.count)), random: &random)

@@ -188,9 +188,7 @@ final class FaultAtlas {
         laneOf: (Int) -> Int,
         look: (WatchedBlock) -> BlockState?
     ) {
-        if droppedCounts.count != lanes.count {
-            droppedCounts = lanes.map(droppedCount)
-        }
+        if droppedCounts.count != lanes.count { droppedCounts = lanes.map { _ in (0, 0) } }
         for index in watched.indices {
             let old = watched[index]
             let state = look(old) ?? old.state
@@ -216,8 +214,11 @@ final class FaultAtlas {
                 wereBad.insert(BlockName(volume: old.volume, block: old.block))
             }
         }
-        for lane in lanes.indices { droppedCounts[lane] = droppedCount(lanes[lane]) }
+        noteDropped(lanes)
     }
+
+    /// To be called after everything that a lane did, also when nothing is watched.
+    func noteDropped(_ lanes: [Lane]) { droppedCounts = lanes.map(droppedCount) }
 
     private func droppedCount(_ lane: Lane) -> (all: UInt64, inDoubt: UInt64) {
         (lane.statistics.blocksDropped, lane.statistics.blocksDroppedInDoubt)

@@ -13,7 +13,7 @@ extension SimulatedDevice {
             return .mediaError
         case .absence:
             settle(held, doneCount: 0)
-            return .mediaError
+            return faults.absenceResult
         case .misdirectedWrite(let distance):
             settle(held, doneCount: 0, keepsCells: true)
             overwrite(held, at: range.lowerBound + distance, faults)

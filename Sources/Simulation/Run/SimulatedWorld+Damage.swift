@@ -42,7 +42,9 @@ extension SimulatedWorld {
     /// Has a block refused for a while, of one that lies on both tiers at times with damage to what
     /// the other tier has: then nobody else has it.
     private func refuseForAWhile() {
-        guard let (index, chosen) = chooseBlock(), let atlas else { return }
+        guard let atlas else { return }
+        if atlas.faults[0].random.isOne(in: 4) { return damageMirror(refuseForAWhile) }
+        guard let (index, chosen) = chooseBlock() else { return }
         let isOnBoth = chosen.state.isCleanCopy
         let isOnFlash =
             isOnBoth ? atlas.faults[0].random.isOne(in: 2) : chosen.state.flash.isPlace
@@ -61,6 +63,11 @@ extension SimulatedWorld {
         guard devices[Int(other.device.rawValue)].rot(Int(other.block)) else { return }
         journal.met(.onlyGoodCopyRefused)
         if isOnFlash { read(chosen.block, of: index) }
+    }
+
+    private func refuseForAWhile(_ device: SimulatedDevice, _ block: Int) -> Bool {
+        device.faults?.refuse(block, until: now + 8_000_000_000)
+        return true
     }
 
     /// While a device is away, damages the other copy of some blocks that it has too: nobody else

@@ -85,7 +85,7 @@ extension SimulatedWorld {
             for device in atlas.faults { device.isNewlyMarked = false }
             watchAllDamaged()
         }
-        guard !atlas.watched.isEmpty else { return }
+        guard !atlas.watched.isEmpty else { return atlas.noteDropped(lanes) }
         atlas.refresh(lanes, now: now, laneOf: { self.volumes[$0].lane }) { one in
             guard self.volumes[one.volume].life == .live else { return .absent }
             return self.look(one.volume, one.block)
