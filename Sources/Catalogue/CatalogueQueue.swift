@@ -60,6 +60,11 @@ struct CatalogueQueue {
         return (lane, key)
     }
 
+    /// Puts a load back that was taken and not carried out.
+    mutating func putBack(_ key: LeafKey, of lane: LaneIndex) {
+        waiting.insert(.load(lane, key), at: 0)
+    }
+
     /// The place of the oldest load before which no request of its own lane stands.
     private func placeOfLoad(busy: LaneIndex?) -> Int? {
         var busyLanes: Set<LaneIndex> = []

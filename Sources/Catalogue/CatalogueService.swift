@@ -145,14 +145,21 @@ package final class CatalogueService: Sendable {
                 answer(lane, .loaded(try Catalogue.load(key, in: database)))
             } catch {
                 let error = CatalogueError(error, during: .read, path: catalogue.path)
+                // A page that the commit has changed found no space, when this one needed room in
+                // memory: the commit is repeated, or fails, and the load is carried out behind it.
+                if case .full = error, !database.isInsideTransaction {
+                    queue.withLock { $0.putBack(key, of: lane) }
+                    throw error
+                }
                 answer(lane, .failed(error.description))
                 guard database.isInsideTransaction else { throw error }
             }
         }
     }
 
-    /// A failure puts up the catalogue's fence: the next commit is refused and says why.  What was
-    /// committed before stays durable in the log, so there is nobody to tell now.
+    /// A failure puts up the catalogue's fence: the next commit is refused and says why.  Without
+    /// space the log only grows on.  What was committed before stays durable in it, so there is
+    /// nobody to tell now.
     private func moveLog() {
         // The fence keeps the reason, and every later commit gives it.
         try? catalogue.moveLog()

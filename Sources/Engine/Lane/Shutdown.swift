@@ -111,7 +111,7 @@ extension Lane {
         consider(silenceDeadline)
         if !isReadOnly { considerRests(consider) }
         if let end = log.waitsUntil, end > now { consider(end) }
-        consider(refusalDeadline)
+        if let end = refusalDeadline, end > now { consider(end) }
         consider(checkpointDeadline)
         consider(scrubDeadline)
         if !stalledWrites.isEmpty && admissionGate > now { consider(admissionGate) }

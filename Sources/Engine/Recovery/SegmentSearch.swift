@@ -77,6 +77,12 @@ struct SegmentSearch {
             return .segment(old)
         }
         if Mutant.damagedHeaderHidesSegment.isOn { return old.map { .segment($0) } ?? .nothing }
+        // Mostly what follows is as old as the header.
+        if let old, areRead,
+            claim(arena.region.block(1), at: address)?.segmentSequence ?? 0 <= old.segmentSequence
+        {
+            return .segment(old)
+        }
         let isRefused = !isRead || !areRead && !read(1, of: address, source, arena.region.block(1))
         let byRecord = headerByFirstRecord(address, source, isRefused: isRefused && old == nil)
         if let old, byRecord?.segmentSequence ?? 0 <= old.segmentSequence { return .segment(old) }
