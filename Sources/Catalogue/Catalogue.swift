@@ -115,7 +115,7 @@ package final class Catalogue: Sendable {
                     "log_ends",
                     [
                         Int64(end.lane.rawValue), stored(end.nextRecord.rawValue),
-                        Int64(end.incarnation),
+                        stored(end.segmentSequence), Int64(end.incarnation),
                     ]
                 )
             }

@@ -232,7 +232,8 @@ enum CatalogueReading {
             LogEnd(
                 lane: LaneIndex(try row.number(0)),
                 nextRecord: RecordNumber(try row.word(1)),
-                incarnation: try row.number(2)
+                segmentSequence: try row.word(2),
+                incarnation: try row.number(3)
             )
         }
     }

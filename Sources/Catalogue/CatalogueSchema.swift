@@ -15,7 +15,7 @@
 enum CatalogueSchema {
     /// "ISOT": tells a catalogue from any other SQLite database.
     static var applicationIdentifier: UInt32 { 0x4953_4F54 }
-    static var version: UInt32 { 6 }
+    static var version: UInt32 { 7 }
     static var pageByteCount: Int { 4096 }
 
     /// Name and definition of each table, in the order in which they are made.
@@ -125,6 +125,7 @@ enum CatalogueSchema {
         CREATE TABLE log_ends (
             lane INTEGER PRIMARY KEY,
             next_record INTEGER NOT NULL,
+            segment_sequence INTEGER NOT NULL,
             incarnation INTEGER NOT NULL,
             checksum INTEGER NOT NULL
         ) STRICT

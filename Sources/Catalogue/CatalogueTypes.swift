@@ -155,16 +155,24 @@ package struct LanePosition: Hashable, Sendable {
 ///
 /// Every record before it was there, whole and durable, and is until a checkpoint lies behind it.
 /// What an earlier life of the pool wrote at or behind it was left out, and counts for nothing
-/// whatever a device may show of it later.
+/// whatever a device may show of it later; so do segments that did not count then.
 package struct LogEnd: Hashable, Sendable {
     package var lane: LaneIndex
     /// The first record that was not there.
     package var nextRecord: RecordNumber
+    /// Sequence number of the newest segment that has a record before that one; none is zero.
+    package var segmentSequence: UInt64
     /// The life of the pool that began then.
     package var incarnation: UInt32
-    package init(lane: LaneIndex, nextRecord: RecordNumber, incarnation: UInt32) {
+    package init(
+        lane: LaneIndex,
+        nextRecord: RecordNumber,
+        segmentSequence: UInt64,
+        incarnation: UInt32
+    ) {
         self.lane = lane
         self.nextRecord = nextRecord
+        self.segmentSequence = segmentSequence
         self.incarnation = incarnation
     }
 }

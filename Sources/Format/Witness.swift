@@ -5,7 +5,7 @@ package import Units
 //
 //     offset  size  field
 //          0     8  magic                "ISOWITNS"
-//          8     2  version              3
+//          8     2  version              4
 //         10     1  deviceIndex          of this device
 //         11     1  place                0 to 3: which of the lane's four it is
 //         12     4  checksum             CRC-32C of the block, this field as zero
@@ -30,7 +30,8 @@ package import Units
 //        124     4  mirrorChecksum       of the mirror's last record; zero when there is none
 //        128     8  mirrorBegin          first block of the mirror that counts; zero if not whole
 //        136     8  mirrorEnd            the block behind its last record
-//        144  3952  reserved             zero
+//        144     8  logEndSegment        sequence of the newest segment then; zero when none
+//        152  3944  reserved             zero
 //
 // Written to every device when the pool is opened, before it serves, and to flash behind every
 // checkpoint, before segments that it gave back are used again.  So a catalogue that is older than
@@ -59,6 +60,8 @@ package struct Witness: Equatable, Sendable {
     package var log: LogPlace
     /// The record at which the log ended when the incarnation began.
     package var logEnd: RecordNumber
+    /// Sequence number of the newest segment that the log had then; none is zero.
+    package var logEndSegment: UInt64
     package var mirror: MirrorState
 
     package init(
@@ -74,6 +77,7 @@ package struct Witness: Equatable, Sendable {
         witnessedIncarnation: UInt32,
         log: LogPlace,
         logEnd: RecordNumber,
+        logEndSegment: UInt64,
         mirror: MirrorState
     ) {
         self.poolIdentifier = poolIdentifier
@@ -88,11 +92,12 @@ package struct Witness: Equatable, Sendable {
         self.witnessedIncarnation = witnessedIncarnation
         self.log = log
         self.logEnd = logEnd
+        self.logEndSegment = logEndSegment
         self.mirror = mirror
     }
 
     package static var magic: UInt64 { 0x534E_5449_574F_5349 }
-    package static var version: UInt16 { 3 }
+    package static var version: UInt16 { 4 }
     package static var byteCount: Int { Geometry.blockByteCount }
     /// Places of a lane's witness on a device.
     package static var placeCount: Int { 4 }
@@ -158,7 +163,8 @@ extension Witness {
         package static var mirrorChecksum: Field<UInt32> { Field(at: 124) }
         package static var mirrorBegin: Field<UInt64> { Field(at: 128) }
         package static var mirrorEnd: Field<UInt64> { Field(at: 136) }
-        package static var reserved: Stretch { Stretch(at: 144, byteCount: 3952) }
+        package static var logEndSegment: Field<UInt64> { Field(at: 144) }
+        package static var reserved: Stretch { Stretch(at: 152, byteCount: 3944) }
 
         package static var rows: [LayoutRow] {
             [
@@ -174,7 +180,7 @@ extension Witness {
                 nextRecord.row("nextRecord"), logEnd.row("logEnd"), mirrorKind.row("mirrorKind"),
                 reservedMirror.row("reserved"), mirrorChecksum.row("mirrorChecksum"),
                 mirrorBegin.row("mirrorBegin"), mirrorEnd.row("mirrorEnd"),
-                reserved.row("reserved"),
+                logEndSegment.row("logEndSegment"), reserved.row("reserved"),
             ]
         }
 
@@ -215,6 +221,7 @@ extension Witness {
         block.store(mirror.checksum, in: Layout.mirrorChecksum)
         block.store(mirror.begin ?? 0, in: Layout.mirrorBegin)
         block.store(mirror.end, in: Layout.mirrorEnd)
+        block.store(logEndSegment, in: Layout.logEndSegment)
         Preamble.seal(&block, magic: Self.magic, version: Self.version)
     }
 
@@ -250,6 +257,7 @@ extension Witness {
             witnessedIncarnation: block.load(Layout.witnessedIncarnation),
             log: try Self.log(in: block),
             logEnd: RecordNumber(block.load(Layout.logEnd)),
+            logEndSegment: block.load(Layout.logEndSegment),
             mirror: try Self.mirror(in: block)
         )
     }

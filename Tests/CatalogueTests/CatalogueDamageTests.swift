@@ -32,7 +32,12 @@ import Units
         try catalogue.begin(
             incarnation: 7,
             logEnds: [
-                LogEnd(lane: LaneIndex(0), nextRecord: RecordNumber(9), incarnation: 7)
+                LogEnd(
+                    lane: LaneIndex(0),
+                    nextRecord: RecordNumber(9),
+                    segmentSequence: 5,
+                    incarnation: 7
+                )
             ]
         )
         try catalogue.noteWitnessed(7)

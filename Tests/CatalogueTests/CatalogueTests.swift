@@ -160,6 +160,7 @@ import Units
                 LogEnd(
                     lane: LaneIndex($0),
                     nextRecord: RecordNumber(.max - UInt64(expected)),
+                    segmentSequence: .max - 7,
                     incarnation: expected
                 )
             }

@@ -187,3 +187,46 @@ func `a refused record is written again, in place and then elsewhere, and no hos
     var second = pool.flushBar(.flash)
     #expect(pool.belief(&second) == .failed)
 }
+
+/// The header of a segment comes whole only when an opening has gone on without it: a cut had torn
+/// it, and a later one has brought of a write to the same place just what it lacked.
+@Test(arguments: [1, 2])
+func `a segment that recovery left out stays out, though it has records again that counted`(
+    openingCount: Int
+) throws {
+    let bench = try LaneBench()
+    let volume = bench.createVolume()
+    #expect(bench.write(volume, at: 0, pattern(1, count: 4096)) == .done)
+    // Refused twice, and there: so the record is in two segments.
+    let status = bench.write(volume, at: 4096, pattern(2, count: 4096)) { operation in
+        let second = bench.flash.firstBlock(of: SegmentIndex(1)) * 4096
+        guard operation.kind == .write, operation.offset < second else { return .done }
+        let bytes = unsafe operation.region.bytes.withUnsafeBytes { unsafe Array($0) }
+        let offset = Int(operation.offset)
+        bench.images[0].replaceSubrange(offset..<(offset + bytes.count), with: bytes)
+        return .mediaError
+    }
+    #expect(status == .done)
+    let again = try #require(bench.state(of: 1)).flash
+    let start = Int(bench.flash.firstBlock(of: SegmentIndex(1))) * 4096
+    #expect(Int(again.byteOffset) > start)
+    let torn = start..<(start + 2 * 4096)
+    let first = bench.images[0][torn]
+    for place in torn { bench.images[0][place] = 0 }
+    try bench.open()
+    var slot = try #require(bench.lane.volumeList.first).slot
+    #expect(bench.read(slot, at: 4096, count: 4096) == pattern(2, count: 4096))
+    let inOther = bench.write(slot, at: 8192, pattern(3, count: 4096), isDurable: true) {
+        let isSame = start..<(start + bench.flash.segmentBlockCount * 4096) ~= Int($0.offset)
+        return $0.kind == .write && isSame ? .mediaError : .done
+    }
+    #expect(inOther == .done)
+    bench.images[0].replaceSubrange(torn, with: first)
+    bench.damage(again)
+    for _ in 0..<openingCount { try bench.open() }
+    slot = try #require(bench.lane.volumeList.first).slot
+    for block in 0..<3 {
+        let bytes = bench.read(slot, at: UInt64(block) * 4096, count: 4096)
+        #expect(bytes == pattern(block + 1, count: 4096))
+    }
+}

@@ -199,6 +199,7 @@ enum Sample {
             previousChecksum: 0x3132_3334
         ),
         logEnd: RecordNumber(0x4142_4344),
+        logEndSegment: 0x8182_8384_8586_8788,
         mirror: MirrorState(begin: 0x5152, end: 0x6162_6364, checksum: 0x7172_7374)
     )
 

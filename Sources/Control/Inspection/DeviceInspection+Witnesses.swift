@@ -77,6 +77,7 @@ extension DeviceInspection {
             JSONField("logBlock", count(\.log.blockOffset)),
             JSONField("logNextRecord", count(\.log.nextRecord.rawValue)),
             JSONField("logEndRecord", count(\.logEnd.rawValue)),
+            JSONField("logEndSegmentSequence", count(\.logEndSegment)),
             JSONField("mirrorText", .text(orNull: mirror.map(Self.text))),
             JSONField("mirrorWhole", mirror.map { .boolean($0.begin != nil) } ?? .null),
             JSONField("mirrorBegin", .count(orNull: mirror?.begin)),

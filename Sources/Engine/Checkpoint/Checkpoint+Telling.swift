@@ -32,6 +32,8 @@ struct LaneAge {
     /// Where the log ended when this life of the pool began, and the last life before it of which
     /// all devices were told.
     var logEnd = RecordNumber(1)
+    /// Sequence number of the newest segment that the log had then; none is zero.
+    var logEndSegment: UInt64 = 0
     var witnessedIncarnation: UInt32 = 0
     /// Of the last witness.
     var number: UInt64 = 0
@@ -188,7 +190,8 @@ extension Lane {
         witnessedIncarnation: UInt32
     ) {
         if let position { age.adopt(position) }
-        age.logEnd = host.nextNumber
+        age.logEnd = logEnd.nextRecord
+        age.logEndSegment = logEnd.segmentSequence
         age.witnessedIncarnation = witnessedIncarnation
         age.number = witnesses.newestNumber(of: index)
         age.pairs = pool.devices.map { witnesses.nextPair(of: index, on: $0.index) }
@@ -255,6 +258,7 @@ extension Lane {
             witnessedIncarnation: witnessedIncarnation,
             log: age.log,
             logEnd: age.logEnd,
+            logEndSegment: age.logEndSegment,
             mirror: age.mirror
         )
         let region = witnessArena.region.block(Int(device.rawValue) * Witness.pairCount + half)

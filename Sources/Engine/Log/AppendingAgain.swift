@@ -67,6 +67,7 @@ extension Lane {
         log.waitsUntil = nil
         note("record_refused", "\(place(of: first)): appended again elsewhere")
         host.nextNumber = records[first].number
+        host.previous = lastSegment(before: first)
         if !Mutant.chainGoesOnFromRefused.isOn {
             host.previousChecksum = records[first].previousChecksum
         }
@@ -75,6 +76,22 @@ extension Lane {
             guard appendAgain(record) else { return abandonLog() }
         }
         log.isHeld = false
+    }
+
+    /// The segment of the record before one that was written: none that was opened for it counts.
+    private func lastSegment(before record: Int) -> SegmentLink? {
+        guard records[record].opensSegment else {
+            let slot = Int(records[record].segment)
+            return SegmentLink(
+                address: pool.address(of: slot),
+                sequence: pool.segments[slot].sequence
+            )
+        }
+        do throws(FormatError) {
+            return try SegmentHeader(decoding: recordBuffer(record).block(0).bytes).previous
+        } catch {
+            invariantFailed("a header is as it was made", file: #fileID, line: #line)
+        }
     }
 
     /// Whether segments may come free while the log is held: of a checkpoint that has drained

@@ -105,7 +105,12 @@ package struct MirrorReader<Source: DeviceReader> {
     /// Where the lanes' logs ended when the lives of the pool began that their witnesses tell of.
     package var logEnds: [LogEnd] {
         roots.map {
-            LogEnd(lane: $0.lane, nextRecord: $0.logEnd, incarnation: $0.incarnation)
+            LogEnd(
+                lane: $0.lane,
+                nextRecord: $0.logEnd,
+                segmentSequence: $0.logEndSegment,
+                incarnation: $0.incarnation
+            )
         }
     }
 

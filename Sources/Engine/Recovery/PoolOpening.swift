@@ -219,7 +219,12 @@ extension Lane {
 
     /// Where recovery found the lane's log to end.  To be asked for before the lane runs.
     package var logEnd: LogEnd {
-        LogEnd(lane: index, nextRecord: host.nextNumber, incarnation: pool.incarnation)
+        LogEnd(
+            lane: index,
+            nextRecord: host.nextNumber,
+            segmentSequence: host.previous?.sequence ?? 0,
+            incarnation: pool.incarnation
+        )
     }
 
     /// Ends recovery: the lane can serve.

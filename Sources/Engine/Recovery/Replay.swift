@@ -15,7 +15,9 @@ internal import Units
 // A pool that was opened again goes on in a new segment, whose header says with which number; and
 // before that the catalogue was told where the log ended.  What an earlier incarnation wrote at or
 // behind that number had been left out then, and stays out, whatever a device shows of it later: a
-// write to the same place that is cut short may bring just the parts that a torn record lacked.
+// write to the same place that is cut short may bring just the parts that a torn record lacked.  So
+// does a segment that did not count then: the records that it has a second copy of, as a device had
+// refused the first, were found elsewhere, and its blocks have been given out since.
 struct Replay {
     private let lane: Lane
     private let position: LanePosition?
@@ -42,8 +44,12 @@ struct Replay {
         var nonce: UInt64
         var firstBlock: Int
         var firstRecord: RecordNumber
+        /// Sequence number of the log's segment before this one; zero when there is none.
+        var previousSequence: UInt64
         /// Records from here on were left out when a later incarnation was opened.
         var limit = RecordNumber(.max)
+        /// All of it was.
+        var isLeftOut = false
         /// The segment's header, if only its first record tells it.
         var missingHeader: SegmentHeader?
     }
@@ -82,13 +88,16 @@ struct Replay {
                     sequence: position.segmentSequence,
                     nonce: state.nonce,
                     firstBlock: Int(position.blockOffset),
-                    firstRecord: position.nextRecord
+                    firstRecord: position.nextRecord,
+                    previousSequence: 0
                 )
             )
+            lane.host.previous = SegmentLink(address: segment, sequence: position.segmentSequence)
         }
         let after = position?.segmentSequence ?? 0
         let later = segments.filter { $0.lane == lane.index && $0.segmentSequence > after }
         for header in later.sorted(by: { $0.segmentSequence < $1.segmentSequence }) {
+            let isFromRecord = fromRecord.contains(header.address)
             parts.append(
                 Part(
                     address: header.address,
@@ -96,20 +105,36 @@ struct Replay {
                     nonce: header.nonce,
                     firstBlock: 1,
                     firstRecord: header.firstRecord,
-                    missingHeader: fromRecord.contains(header.address) ? header : nil
+                    // Its first record does not tell: the one before it, then.
+                    previousSequence: isFromRecord
+                        ? header.segmentSequence - 1 : header.previous?.sequence ?? 0,
+                    missingHeader: isFromRecord ? header : nil
                 )
             )
         }
+        if let logEnd, !Mutant.leftOutReplayed.isOn { leaveOut(behind: logEnd) }
         // What an earlier use of the log wrote at or behind the first record of a later segment was
         // left out when that segment was opened; within one incarnation there is nothing there.
         for index in parts.indices {
-            for later in parts[(index + 1)...] where !Mutant.replayIgnoresLimit.isOn {
+            for later in parts[(index + 1)...]
+            where !later.isLeftOut && !Mutant.replayIgnoresLimit.isOn {
                 parts[index].limit = min(parts[index].limit, later.firstRecord)
             }
         }
-        guard let logEnd, !Mutant.leftOutReplayed.isOn else { return }
-        for index in parts.indices where parts[index].sequence >> 32 < UInt64(logEnd.incarnation) {
-            parts[index].limit = min(parts[index].limit, logEnd.nextRecord)
+    }
+
+    /// Leaves out what the last opening of the pool left out: segments that are not among those
+    /// which led to the log's end, and records from that on.  The catalogue knows of the first.
+    private mutating func leaveOut(behind logEnd: LogEnd) {
+        var sequence = logEnd.segmentSequence
+        for index in parts.indices.reversed()
+        where parts[index].sequence >> 32 < UInt64(logEnd.incarnation) {
+            parts[index].limit = logEnd.nextRecord
+            if parts[index].sequence <= sequence {
+                sequence = parts[index].previousSequence
+            } else if index > 0 || position?.segment == nil {
+                parts[index].isLeftOut = true
+            }
         }
     }
 
@@ -124,7 +149,9 @@ struct Replay {
         }
         for part in parts {
             if Mutant.replayStopsAtSegmentEnd.isOn && report.recordsReplayed > 0 { break }
-            guard expected < part.limit, part.firstRecord <= expected else { continue }
+            guard !part.isLeftOut, expected < part.limit, part.firstRecord <= expected else {
+                continue
+            }
             read(part, from: source)
             try replay(part, from: source, &report)
         }

@@ -143,6 +143,7 @@ extension Sample {
             previousChecksum: 0x3132_3334
         ),
         logEnd: RecordNumber(11),
+        logEndSegment: 8,
         mirror: MirrorState(begin: 5, end: 9, checksum: 0x7172_7374)
     )
 
