@@ -35,6 +35,9 @@ package enum Mutant: String, CaseIterable, Sendable {
     case missingHalfAsOther
     case refusedBlockIsZero
     case refusalTakenForDamage
+    case openingReadsUnflushed
+    case openingNotedEarly
+    case openingToldUnflushed
     case replayStopsAtSegmentEnd
     case replayIgnoresLimit
     case replayForgetsTrims

@@ -8,7 +8,7 @@ import Units
 
 /// One pool on devices in memory, driven by hand: every operation completes when `settle` is
 /// called.
-final class LaneBench: RecoverySource {
+final class LaneBench: OpeningPlace {
     let flash: DeviceGeometry
     let disk: DeviceGeometry
     var images: [[UInt8]]
@@ -35,6 +35,8 @@ final class LaneBench: RecoverySource {
     var unreadable: [Set<UInt64>] = [[], []]
     /// Blocks that recovery is refused so many times yet.
     var refusals: [Location: Int] = [:]
+    /// Blocks that an opening cannot write.
+    var refusesInOpening: (Location) -> Bool = { _ in false }
     /// The catalogue takes no commit.
     var failsCommits = false
 
@@ -95,29 +97,27 @@ final class LaneBench: RecoverySource {
             randomSeed: 42,
             wallSeconds: 1_800_000_000
         )
-        (pool, lanes, report) = try opening.open(from: self, now: now)
-        contents.incarnation = pool.incarnation
-        contents.logEnds = lanes.map(\.logEnd)
-        tellDevices()
+        do throws(OpeningError<Never>) {
+            (pool, lanes, report) = try opening.open(on: self, now: now)
+        } catch {
+            if case .recovery(let error) = error { throw error }
+        }
     }
 
-    /// The devices are told that the pool was opened, as whoever opens it does.
-    private func tellDevices() {
-        for lane in lanes {
-            lane.writeMissingBlocks { device, block, region in
-                transfer(.write, device, Int(block) * 4096, region)
-            }
-        }
-        for role in [DeviceRole.flash, .disk, .flash, .disk] {
-            for lane in lanes {
-                lane.writeOpeningWitness(to: role) { device, block, region in
-                    transfer(.write, device, Int(block) * 4096, region)
-                    return true
-                }
-            }
-        }
-        contents.witnessedIncarnation = contents.incarnation
+    func write(_ device: DeviceIndex, block: UInt64, from region: BufferRegion) -> Bool {
+        if refusesInOpening(Location(device: device, block: block)) { return false }
+        transfer(.write, device, Int(block) * 4096, region)
+        return true
     }
+
+    func flush(_ device: DeviceIndex) {}
+
+    func begin(incarnation: UInt32, logEnds: [LogEnd]) {
+        contents.incarnation = incarnation
+        contents.logEnds = logEnds
+    }
+
+    func noteWitnessed(_ incarnation: UInt32) { contents.witnessedIncarnation = incarnation }
 
     /// The one that is driven; others rest.
     var lane: Lane { lanes[0] }

@@ -126,6 +126,34 @@ import Units
         #expect(bench.read(volume, at: 0, count: 4096) != nil)
     }
 
+    /// Four places on each device; one that is taken is enough.
+    @Test(arguments: 0..<3)
+    func `a place of a witness that a device does not take keeps no pool shut`(
+        takenPlace: Int
+    ) throws {
+        let (bench, volume) = try bench()
+        #expect(bench.write(volume, at: 0, pattern(1, count: 4096), isDurable: true) == .done)
+        func takes(_ place: Location, _ places: some Sequence<Int>) -> Bool {
+            places.contains {
+                DeviceLayout.witnessBlock(lane: bench.lane.index, place: $0) == place.block
+            }
+        }
+        let isWitness = { (place: Location) in takes(place, 0..<Witness.placeCount) }
+        bench.refusesInOpening = { isWitness($0) && !takes($0, [takenPlace]) }
+        let before = bench.contents.witnessedIncarnation
+        try bench.open()
+        #expect(bench.contents.witnessedIncarnation == before + 1)
+        bench.refusesInOpening = { isWitness($0) && $0.device == bench.disk.index }
+        #expect(throws: RecoveryError.witnessRefused(device: bench.disk.index)) {
+            try bench.open()
+        }
+        #expect(bench.contents.witnessedIncarnation == before + 1)
+        bench.refusesInOpening = { _ in false }
+        try bench.open()
+        let again = try #require(bench.lane.volumeList.first).slot
+        #expect(bench.read(again, at: 0, count: 4096) == pattern(1, count: 4096))
+    }
+
     @Test func `a catalogue with more lanes than have room for witnesses is refused`() throws {
         let (bench, _) = try bench()
         let opening = PoolOpening(

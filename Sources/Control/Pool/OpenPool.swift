@@ -12,13 +12,8 @@ internal import Units
 ///     0. A look at the kernel: what the lanes need must be there before anything changes.
 ///     1. The catalogue, with the directory's lock: no other process opens the pool from here on.
 ///     2. The devices, each locked, each checked to be the one that the catalogue names.
-///     3. A flush of every device: what recovery reads cannot be taken back by a later power cut.
-///     4. What the devices were told of the catalogue's age is compared with it.
-///     5. Recovery, which only reads.
-///     6. The next incarnation, and where recovery found the logs to end, durable in the catalogue
-///        before anything carries its number.
-///     7. The devices are told of the incarnation, and then the catalogue that they were.
-///     8. The lanes' threads, then clients.
+///     3. Recovery, and all that belongs to it: Sources/Engine/Recovery/PoolOpening+Steps.swift.
+///     4. The lanes' threads, then clients.
 ///
 /// Stopped in the opposite order; each step is safe to be cut off by a crash.
 final class OpenPool: Sendable {
@@ -53,9 +48,6 @@ final class OpenPool: Sendable {
         devices = opened.devices.sorted { $0.index < $1.index }
         let (files, mends) = try PoolDevices.open(devices, of: row)
         superblockMends = mends
-        for file in files {
-            try Self.converting { () throws(DeviceError) in try file.flush() }
-        }
         let recovered = try Self.recover(opened, files, isPopulated: options.isPopulated)
         engine = recovered.pool
         lanes = recovered.lanes
@@ -130,89 +122,17 @@ final class OpenPool: Sendable {
         _ files: [DeviceFile],
         isPopulated: Bool
     ) throws(ControlError) -> (pool: Pool, lanes: [Lane], report: RecoveryReport) {
-        let (incarnation, contents) = try ControlError.converting {
-            () throws(CatalogueError) in
-            (try catalogue.nextIncarnation(), try catalogue.contents())
+        let contents = try ControlError.converting { () throws(CatalogueError) in
+            // It may be that no number is left.
+            _ = try catalogue.nextIncarnation()
+            return try catalogue.contents()
         }
-        let opening = opening(catalogue, contents, isPopulated: isPopulated)
-        let source = DeviceSource(files: files, catalogue: catalogue)
-        try converting(catalogue) { () throws(RecoveryError) in
-            try opening.checkAge(from: source)
-        }
-        let recovered = try converting(catalogue) { () throws(RecoveryError) in
-            try opening.open(from: source, now: Clock.now())
-        }
-        try writeMissingBlocks(recovered.lanes, files)
-        try ControlError.converting { () throws(CatalogueError) in
-            try catalogue.begin(incarnation: incarnation, logEnds: recovered.lanes.map(\.logEnd))
-        }
-        try tellDevices(recovered.lanes, files)
-        try ControlError.converting { () throws(CatalogueError) in
-            try catalogue.noteWitnessed(incarnation)
-        }
-        return recovered
-    }
-
-    /// Writes headers and tails of records that recovery missed.
-    private static func writeMissingBlocks(
-        _ lanes: [Lane],
-        _ files: [DeviceFile]
-    ) throws(ControlError) {
-        var areAny = false
-        for lane in lanes {
-            lane.writeMissingBlocks { device, block, region in
-                areAny = true
-                do throws(DeviceError) {
-                    try files[Int(device.rawValue)].write(
-                        from: region,
-                        at: block * UInt64(Geometry.blockByteCount)
-                    )
-                } catch {
-                    // The other one is there, and says the same.
-                }
-            }
-        }
-        guard areAny else { return }
-        for file in files { try converting { () throws(DeviceError) in try file.flush() } }
-    }
-
-    /// Writes the lanes' witnesses, one pair of places after the other, with a flush behind each.
-    /// One place of a lane that a device takes is enough; the others are bad sectors.
-    private static func tellDevices(
-        _ lanes: [Lane],
-        _ files: [DeviceFile]
-    ) throws(ControlError) {
-        var refused: DeviceError?
-        let times = Witness.placeCount / Witness.pairCount
-        for role in (0..<times).flatMap({ _ in [DeviceRole.flash, .disk] }) {
-            for lane in lanes {
-                lane.writeOpeningWitness(to: role) { device, block, region in
-                    for _ in 0..<2 {
-                        do throws(DeviceError) {
-                            try files[Int(device.rawValue)].write(
-                                from: region,
-                                at: block * UInt64(Geometry.blockByteCount)
-                            )
-                            return true
-                        } catch {
-                            refused = error
-                        }
-                    }
-                    return false
-                }
-            }
-            for file in files { try converting { () throws(DeviceError) in try file.flush() } }
-        }
-        if let refused, lanes.contains(where: { !$0.isOpeningTold }) { throw ControlError(refused) }
-    }
-
-    private static func converting(
-        _ body: () throws(DeviceError) -> Void
-    ) throws(ControlError) {
-        do throws(DeviceError) {
-            try body()
+        let place = DevicePlace(files, catalogue)
+        do throws(OpeningError<ControlError>) {
+            return try opening(catalogue, contents, isPopulated: isPopulated)
+                .open(on: place, now: Clock.now())
         } catch {
-            throw ControlError(error)
+            throw place.error(for: error)
         }
     }
 
@@ -356,113 +276,5 @@ final class JoinableThread: Sendable {
     func join() {
         guard let thread = place.withLock({ $0.thread.take() }) else { return }
         thread.join()
-    }
-}
-
-/// The devices of a pool, to be read.
-struct DeviceFiles: DeviceReader {
-    let files: [DeviceFile]
-
-    func read(_ device: DeviceIndex, block: UInt64, into region: BufferRegion) -> Bool {
-        do throws(DeviceError) {
-            try files[Int(device.rawValue)].read(
-                into: region,
-                at: block * UInt64(Geometry.blockByteCount)
-            )
-            return true
-        } catch {
-            return false
-        }
-    }
-}
-
-/// What recovery reads from: the devices themselves, and the catalogue.
-struct DeviceSource: RecoverySource {
-    private let devices: DeviceFiles
-    private let catalogue: Catalogue
-
-    init(files: [DeviceFile], catalogue: Catalogue) {
-        devices = DeviceFiles(files: files)
-        self.catalogue = catalogue
-    }
-
-    func read(_ device: DeviceIndex, block: UInt64, into region: BufferRegion) -> Bool {
-        devices.read(device, block: block, into: region)
-    }
-
-    func pause() { Clock.pause(milliseconds: 1000) }
-
-    func load(_ key: LeafKey) throws(RecoveryError) -> StoredLeaf {
-        do throws(CatalogueError) {
-            return try catalogue.load(key)
-        } catch {
-            let isDamaged =
-                switch error {
-                case .damaged, .value, .truncated, .notDatabase, .schema: true
-                default: false
-                }
-            throw .catalogue(error.description, isDamaged: isDamaged)
-        }
-    }
-}
-
-extension ControlError {
-    /// Why the pool cannot be opened; a device that tells of age is named by its path.
-    init(_ error: RecoveryError, of pool: String, _ devices: [DeviceRow]) {
-        let finding = RecoveryText.of(error)
-        func path(_ device: DeviceIndex) -> String {
-            devices.first { $0.index == device }?.path ?? "device \(device.rawValue)"
-        }
-        switch error {
-        case .catalogueOlder(let device, _, _, _):
-            self = .catalogueOlder(pool: pool, path: path(device), finding: finding)
-        case .deviceOlder(let device, _, _):
-            self = .deviceOlder(path: path(device), finding: finding)
-        case .segmentOutside, .unknownLane, .rowImpossible, .unknownTree, .leafDamaged:
-            self = .recovery(pool: pool, finding: finding, isCatalogue: true)
-        case .catalogue(_, let isDamaged):
-            self = .recovery(pool: pool, finding: finding, isCatalogue: isDamaged)
-        case .deviceAway(let device):
-            self = .deviceAway(path: path(device))
-        case .recordLost, .mapTooSmall:
-            self = .recovery(pool: pool, finding: finding, isCatalogue: false)
-        }
-    }
-}
-
-/// Why a pool cannot be opened, in words.
-enum RecoveryText {
-    static func of(_ error: RecoveryError) -> String {
-        switch error {
-        case .segmentOutside(let address):
-            "the catalogue names segment \(address.index.rawValue) of device "
-                + "\(address.device.rawValue), which does not exist"
-        case .unknownLane(let lane):
-            "the catalogue names lane \(lane.rawValue), which does not exist"
-        case .rowImpossible(let table):
-            "the table '\(table)' of the catalogue has a row that nobody writes"
-        case .unknownTree(let tree):
-            "the catalogue holds leaves of the unknown tree \(tree.rawValue)"
-        case .recordLost(let lane, let number, let toldBy):
-            "record \(number.rawValue) of lane \(lane.rawValue) was durable and is damaged, header "
-                + "and tail; that it was is told by "
-                + (toldBy.map {
-                    "a record in segment \($0.index.rawValue) of device \($0.device.rawValue)"
-                } ?? "the catalogue")
-        case .deviceAway(let device):
-            "device \(device.rawValue) refused blocks and gave them later, or gives nothing"
-        case .leafDamaged(let key): "leaf \(key.tree.rawValue):\(key.index) is damaged"
-        case .mapTooSmall(let leafCount):
-            "the log changes \(leafCount) leaves, more than the memory for the map holds"
-        case .catalogueOlder(let device, let lane, let has, let witnessed):
-            "device \(device.rawValue) was told of opening \(witnessed.incarnation) and of "
-                + "checkpoint \(witnessed.checkpoint) of lane \(lane.rawValue), the catalogue "
-                + "knows of opening \(has.incarnation) and checkpoint \(has.checkpoint)"
-        case .deviceOlder(let device, let has, let witnessed):
-            "device \(device.rawValue) was told of opening \(has.incarnation) and checkpoint "
-                + "\(has.checkpoint), all devices were of opening \(witnessed.incarnation) and "
-                + "checkpoint \(witnessed.checkpoint)"
-        case .catalogue(let text, _): text
-        }
     }
 }

@@ -221,9 +221,6 @@ struct PoolRebuild {
         }
         let opening = OpenPool.opening(catalogue, contents, isPopulated: false)
         let source = DeviceSource(files: devices.files, catalogue: catalogue)
-        try OpenPool.converting(catalogue) { () throws(RecoveryError) in
-            try opening.checkAge(from: source)
-        }
         let opened = try OpenPool.converting(catalogue) { () throws(RecoveryError) in
             try opening.open(from: source, now: Clock.now())
         }

@@ -1,7 +1,7 @@
 internal import Catalogue
 internal import Format
-package import IO
-package import Units
+internal import IO
+internal import Units
 
 // What a checkpoint forgot may be written again only when the devices say so: an older catalogue,
 // put back, would take what is written then for what was forgotten; and one that is made anew from
@@ -201,12 +201,10 @@ extension Lane {
     }
 
     /// Gives what is to be written to each device of a role before the lane serves; its bytes are
-    /// good until the next call.  To be called for flash and then for disk, each time with a flush
-    /// behind it, and all that `Witness.placeCount / Witness.pairCount` times: no disk knows of
-    /// what flash does not.
+    /// good until the next call.  No disk is to know of what flash does not.
     ///
     /// - Parameter write: false when the device refuses.
-    package func writeOpeningWitness(
+    func writeOpeningWitness(
         to role: DeviceRole,
         _ write: (DeviceIndex, _ block: UInt64, BufferRegion) -> Bool
     ) {
@@ -234,9 +232,9 @@ extension Lane {
         if isComplete, role == .flash { age.noteComplete() }
     }
 
-    /// Whether each device has taken a witness of this opening.
-    package var isOpeningTold: Bool {
-        pool.devices.allSatisfy { openingToldTo >> UInt64($0.index.rawValue) & 1 == 1 }
+    /// A device that has taken no witness of this opening.
+    var deviceNotTold: DeviceIndex? {
+        pool.devices.first { openingToldTo >> UInt64($0.index.rawValue) & 1 == 0 }?.index
     }
 
     /// The lane's witness for a device: where it goes, and its bytes.

@@ -1,6 +1,6 @@
 package import Catalogue
 internal import Format
-package import IO
+internal import IO
 package import Units
 
 /// What a pool is opened from.
@@ -38,11 +38,11 @@ package struct PoolOpening {
     /// The number of the life of the pool that begins.
     package var incarnation: UInt32 { contents.incarnation + 1 }
 
-    /// Opens the pool: loads what the last checkpoint knew and replays what was logged after it.
+    /// Recovers the pool: loads what the last checkpoint knew and replays what was logged after it.
+    /// Only reads; no lane may run before the other steps of an opening (`open(on:now:)`).
     ///
-    /// The caller has flushed every device before, so that nothing which is read here, and decides
-    /// what hosts see, can be taken back by a later power cut.  Before a lane runs, the caller
-    /// commits the pool's incarnation and the lanes' `logEnd` to the catalogue.
+    /// Every device was flushed before, so that nothing which is read here, and decides what hosts
+    /// see, can be taken back by a later power cut.
     package func open(
         from source: some RecoverySource,
         now: Instant
@@ -205,20 +205,14 @@ extension Lane {
         return UInt32(truncatingIfNeeded: sinceEpoch / configuration.heatTick &- start)
     }
 
-    /// Gives headers and tails of records that recovery found without, and headers of segments.
-    /// To be called before the catalogue is told where the logs end, with a flush behind it: from
-    /// there on these records must be found.
-    ///
-    /// - Parameter write: what a device refuses stays as it is.
-    package func writeMissingBlocks(
-        _ write: (DeviceIndex, _ block: UInt64, BufferRegion) -> Void
-    ) {
-        for (place, block) in missingBlocks { write(place.device, place.block, block.region) }
-        missingBlocks = []
+    /// Headers and tails of records that recovery found without, and headers of segments.
+    func takeMissingBlocks() -> [(Location, Arena)] {
+        defer { missingBlocks = [] }
+        return missingBlocks
     }
 
     /// Where recovery found the lane's log to end.  To be asked for before the lane runs.
-    package var logEnd: LogEnd {
+    var logEnd: LogEnd {
         LogEnd(
             lane: index,
             nextRecord: host.nextNumber,

@@ -43,6 +43,8 @@ package enum RecoveryError: Error, Equatable, Sendable {
     /// A device refused blocks and gave them later, or gives nothing any more: what it holds cannot
     /// be told from what it lacks.
     case deviceAway(device: DeviceIndex)
+    /// A device takes no witness of the opening, in none of the places.
+    case witnessRefused(device: DeviceIndex)
     /// A leaf is damaged in the catalogue.
     case leafDamaged(LeafKey)
     /// The log since the last checkpoint touches more leaves than the lane holds in memory.

@@ -10,17 +10,7 @@ internal import Units
 //     catalogue older than a witness of a device         refused
 //     device whose witness is older than the catalogue   refused: it missed what others were told
 //
-// Crash order when a pool is opened, each step only after the one before it:
-//
-// 1. Witnesses and catalogue are compared.
-// 2. Recovery reads.  What devices refuse in these two steps is asked for again (RefusalWatch).
-// 3. The headers and tails of records that recovery did not find, and headers of segments, are
-//    written again, and flushed.
-// 4. The catalogue commits the next incarnation, and where recovery found the logs to end.
-// 5. Every device gets the lanes' witnesses with the new incarnation, in all their places, and is
-//    flushed in between.
-// 6. The catalogue commits that this incarnation was witnessed.
-// 7. The lanes serve.
+// When devices are told is said in PoolOpening+Steps.swift and Checkpoint+Telling.swift.
 
 /// How old a catalogue is, or what a device knows of its age.
 package struct Age: Equatable, Sendable {

@@ -156,7 +156,9 @@ package final class SimulatedCatalogue {
     }
 
     /// Every device was told of the incarnation.
-    package func noteWitnessed() { tables.witnessedIncarnation = tables.incarnation }
+    package func noteWitnessed(_ incarnation: UInt32) {
+        tables.witnessedIncarnation = incarnation
+    }
 
     private func duration(of request: CatalogueRequest) -> UInt64 {
         switch request {

@@ -46,6 +46,7 @@ package final class EnumerationRunner {
             }
             guard depth > 1 else { continue }
             cutAgain(workload, event, &result, printLine)
+            cutOpening(workload, event, eventCount: first.openingEvents, &result, printLine)
         }
         return result
     }
@@ -72,11 +73,37 @@ package final class EnumerationRunner {
         }
     }
 
+    /// Cuts the power once more at each write, flush and commit of the opening.
+    private func cutOpening(
+        _ workload: EnumeratedWorkload,
+        _ event: Int,
+        eventCount: Int,
+        _ result: inout SeedResult,
+        _ printLine: ((String) -> Void)?
+    ) {
+        var random = SimulationRandom(seed: result.seed, stream: .crash)
+        for kept in [PowerCut.Kept.none, .all] {
+            let first = PowerCut(event: event, kept: kept, keepsCommits: false)
+            for later in 0..<eventCount where result.finding == nil {
+                var second = PowerCut(event: later, kept: .none, keepsCommits: false)
+                second.isInOpening = true
+                let played = play(workload, [first, second], &result, printLine)
+                second.keepsCommits = true
+                for choice in PowerCut.choices(blockCount: played.volatileBlocks, random: &random)
+                where result.finding == nil {
+                    second.kept = choice
+                    _ = play(workload, [first, second], &result, printLine)
+                }
+            }
+        }
+    }
+
     private struct Played {
         var signatures: [[Int]]
         var eventsBeforeLastStep: Int
         var volatileBlocks: Int
         var hadCommits: Bool
+        var openingEvents: Int
     }
 
     private func play(
@@ -125,7 +152,8 @@ package final class EnumerationRunner {
             signatures: world.eventSignatures ?? [],
             eventsBeforeLastStep: world.eventsBeforeLastStep,
             volatileBlocks: world.volatileBlocksAtCut,
-            hadCommits: world.hadCommitsAtCut
+            hadCommits: world.hadCommitsAtCut,
+            openingEvents: world.openingEventCount
         )
     }
 }

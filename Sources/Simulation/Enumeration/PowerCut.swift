@@ -32,9 +32,13 @@ package struct PowerCut: Sendable, CustomStringConvertible {
     package var kept: Kept
     /// Commits of the catalogue that were not answered are done all the same.
     package var keepsCommits: Bool
+    /// Events are the writes, flushes and commits of the opening behind the cut before; the last of
+    /// them is done if it is a flush or a commit and commits are kept.
+    package var isInOpening = false
 
     package var description: String {
-        "event \(event), \(kept) kept\(keepsCommits ? ", commits too" : "")"
+        let place = isInOpening ? " of the opening" : ""
+        return "event \(event)\(place), \(kept) kept\(keepsCommits ? ", commits too" : "")"
     }
 
     /// Blocks of which all subsets are tried.

@@ -125,22 +125,15 @@ extension SimulatedWorld {
 
     /// Cuts the power exactly so, and opens the pool again.
     func cutExactly(_ cut: PowerCut) {
-        volatileBlocksAtCut = devices.reduce(0) { $0 + $1.volatileBlockCount }
         hadCommitsAtCut = catalogue.hasCommitInFlight
         countCrash()
-        journal.trace("CUT \(cut) of \(volatileBlocksAtCut) volatile blocks")
         recoveries["exact", default: 0] += 1
         forgetRequests()
         lanes = []
         pool = nil
         events.removeAll()
         catalogue.crash(keepingCommits: cut.keepsCommits)
-        var place = 0
-        for device in devices {
-            let count = device.volatileBlockCount
-            device.cutPower(keeping: cut.kept, from: place)
-            place += count
-        }
+        cutDevices(cut)
         for volume in volumes where volume.life != .gone {
             volume.model.crash(isPowerCut: true, wasServed: wasServed)
         }
@@ -148,5 +141,16 @@ extension SimulatedWorld {
         exactCuts = exactCuts.dropFirst()
         recover()
         crashCountdown = exactCuts.first?.event
+    }
+
+    func cutDevices(_ cut: PowerCut) {
+        volatileBlocksAtCut = devices.reduce(0) { $0 + $1.volatileBlockCount }
+        journal.trace("CUT \(cut) of \(volatileBlocksAtCut) volatile blocks")
+        var place = 0
+        for device in devices {
+            let count = device.volatileBlockCount
+            device.cutPower(keeping: cut.kept, from: place)
+            place += count
+        }
     }
 }

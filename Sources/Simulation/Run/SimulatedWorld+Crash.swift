@@ -131,12 +131,7 @@ extension SimulatedWorld {
         substituteDevices()
         copyDeviceAtTimes()
         if !mayPutBack || !crashes.isOne(in: 3) || !openFromOlderCatalogue() {
-            var openings = crashes.isOne(in: 8) ? 2 : 1
-            while openings > 0, journal.isEmpty {
-                openings -= 1
-                guard open(isRequired: true, isCut: openings > 0) else { return }
-                if openings > 0 { journal.met(.crashDuringRecovery) }
-            }
+            guard openAtLast() else { return }
         }
         atlas?.restart()
         wasServed = true
@@ -156,7 +151,7 @@ extension SimulatedWorld {
         guard let copy = catalogue.olderCopy() else { return false }
         let newest = catalogue.tables
         catalogue.putBack(copy)
-        if open(isRequired: false, isCut: false) {
+        if open(isRequired: false) == .opened {
             journal.met(.oldCatalogueOpened)
             return true
         }
@@ -185,92 +180,125 @@ extension SimulatedWorld {
         )
     }
 
+    enum OpeningResult { case opened, refused, cut }
+
+    /// Opens the pool with the newest catalogue; at times that is cut off, and begun anew.
+    private func openAtLast() -> Bool {
+        var cutCount = crashes.isOne(in: 8) ? crashes.number(in: 1...2) : 0
+        while cutCount > 0, journal.isEmpty {
+            cutCount -= 1
+            // Flushes, commits, and the witnesses; at times all is done, and it ends then.
+            let most = 4 + 5 * devices.count + 4 * devices.count * parameters.laneCount
+            if open(isRequired: true, eventsLeft: crashes.below(most)) == .refused { return false }
+            cutOpening()
+        }
+        while let cut = exactCuts.first, cut.isInOpening {
+            exactCuts = exactCuts.dropFirst()
+            let result = open(
+                isRequired: true,
+                eventsLeft: cut.event,
+                doesLast: cut.keepsCommits
+            )
+            if result == .refused { return false }
+            cutOpening(exactly: cut)
+        }
+        return open(isRequired: true) == .opened
+    }
+
     /// Opens the pool, up to the moment when it serves, or is cut off before.
     ///
-    /// - Parameter isRequired: the catalogue is the newest: it must not be refused.
-    func open(isRequired: Bool, isCut: Bool) -> Bool {
+    /// - Parameters:
+    ///   - isRequired: the catalogue is the newest: it must not be refused.
+    ///   - eventsLeft: writes, flushes and commits before the power goes; nil when it does not.
+    ///   - doesLast: whether the last of them is done; nil leaves it to chance.
+    func open(
+        isRequired: Bool,
+        eventsLeft: Int? = nil,
+        doesLast: Bool? = nil
+    ) -> OpeningResult {
         lanes = []
         pool = nil
         leftHalves = []
-        // Whoever opens a device flushes it first: nothing that recovery reads, and decides by, can
-        // be taken back later.
-        for device in devices { device.makeAllDurable() }
         restartClock()
         let opening = makeOpening(randomSeed: identities.next(), wallSeconds: wallSeconds())
-        let source = SimulatedSource(devices: devices, catalogue: catalogue)
+        let place = SimulatedPlace(
+            SimulatedSource(devices: devices, catalogue: catalogue),
+            journal,
+            SimulationRandom(seed: identities.next(), stream: .crash),
+            eventsLeft: eventsLeft,
+            doesLast: doesLast
+        )
         for device in atlas?.faults ?? [] { device.beginOpening() }
-        defer { for device in atlas?.faults ?? [] { device.endOpening() } }
-        do throws(RecoveryError) {
-            try opening.checkAge(from: source)
-            let opened = try opening.open(from: source, now: Instant(nanoseconds: now))
+        defer {
+            for device in atlas?.faults ?? [] { device.endOpening() }
+            if place.isWitnessed { openingCount += 1 }
+            isFlushedForOpening = place.isFlushed
+            openingEventCount = place.eventCount
+        }
+        do throws(OpeningError<SimulatedPlace.Failure>) {
+            let opened = try opening.open(on: place, now: Instant(nanoseconds: now))
             pool = opened.pool
             lanes = opened.lanes
             journal.trace("opened: \(opened.report)")
             compareScrubs(with: opening.contents.scrubs)
-            // Cut off before the catalogue knows of it, or at some moment after.
-            let isCutSoon = isCut && crashes.isOne(in: 2)
-            writeMissingBlocks(isCut: isCutSoon)
-            if isCutSoon { return true }
-            catalogue.begin(incarnation: opened.pool.incarnation, logEnds: lanes.map(\.logEnd))
-            tellDevices(isCut: isCut)
-            return true
-        } catch .deviceAway(let device)
-            where atlas?.faults[Int(device.rawValue)].wasAwayInOpening ?? false
-        {
+            for (device, block) in place.missing { noteLeftHalf(besides: block, of: device) }
+            return .opened
+        } catch {
+            return judge(error, place, isRequired: isRequired)
+        }
+    }
+
+    private func judge(
+        _ error: OpeningError<SimulatedPlace.Failure>,
+        _ place: SimulatedPlace,
+        isRequired: Bool
+    ) -> OpeningResult {
+        switch error {
+        case .place:
+            journal.trace("cut at event \(place.eventCount) of the opening")
+            return .cut
+        case .recovery(.deviceAway(let device))
+        where atlas?.faults[Int(device.rawValue)].wasAwayInOpening ?? false:
             // It is there again when somebody starts the pool once more.
             journal.trace("refused, as device \(device.rawValue) is away")
             journal.met(.awayWhenOpened)
-            return open(isRequired: isRequired, isCut: isCut)
-        } catch {
+            return open(isRequired: isRequired)
+        case .recovery(let error):
             journal.trace("refused: \(error)")
             if isRequired { journal.report(.recovers, "the pool does not open: \(error)") }
-            return false
+            return .refused
         }
     }
 
-    /// Writes the lanes' witnesses, as whoever opens a pool does, and notes that they were.
-    private func tellDevices(isCut: Bool) {
-        // How many places are written before the cut.
-        let roles = (0..<(Witness.placeCount / Witness.pairCount)).flatMap { _ in
-            [DeviceRole.flash, .disk]
+    /// The opening was cut off, or the process killed at its end.
+    private func cutOpening() {
+        journal.met(.crashDuringRecovery)
+        lanes = []
+        pool = nil
+        // What a device that lies has lost then is told where all power cuts are.
+        let isPowerCut = !parameters.faults.hasLies && !crashes.isOne(in: 4)
+        // Who restores the half of a record cannot have the other one damaged as well.
+        let mode = crashes.pick(CrashMode.powerCuts.filter { $0 != .neighbours })
+        journal.trace("CRASH \(isPowerCut ? mode : .processKill) while the pool is opened")
+        for device in devices {
+            if isPowerCut { device.cutPower(mode) } else { device.killProcess() }
         }
-        let told = isCut ? crashes.below(roles.count + 1) : roles.count
-        // Of each device and lane, one place at most is not taken: others may be damaged later.
-        var refused: [[Int]] = devices.map { _ in lanes.map { _ in 0 } }
-        for (time, role) in roles[..<told].enumerated() {
-            // The last time for some lanes, devices and places only.
-            let isLast = isCut && time == told - 1
-            let laneCount = isLast ? 1 + crashes.below(lanes.count) : lanes.count
-            for lane in lanes[..<laneCount] {
-                lane.writeOpeningWitness(to: role) { device, block, region in
-                    if isLast && crashes.isOne(in: 3) { return true }
-                    let (index, owner) = (Int(device.rawValue), Int(lane.index.rawValue))
-                    if refused[index][owner] == 0,
-                        atlas?.faults[index].refusesWitness() ?? false
-                    {
-                        refused[index][owner] += 1
-                        return false
-                    }
-                    devices[Int(device.rawValue)].writeNow(offset: block * 4096, from: region)
-                    return true
-                }
-            }
-        }
-        guard !isCut else { return }
-        catalogue.noteWitnessed()
-        openingCount += 1
+        noteCutOpening(isPowerCut: isPowerCut, isFlushed: isFlushedForOpening)
     }
 
-    /// Writes what recovery missed of records, as whoever opens a pool does; some of it, when that
-    /// is cut off.
-    private func writeMissingBlocks(isCut: Bool) {
-        for lane in lanes {
-            lane.writeMissingBlocks { device, block, region in
-                guard !isCut || crashes.isOne(in: 2) else { return }
-                journal.met(.missingBlockRestored)
-                devices[Int(device.rawValue)].writeNow(offset: block * 4096, from: region)
-                noteLeftHalf(besides: Int(block), of: Int(device.rawValue), region)
-            }
+    private func cutOpening(exactly cut: PowerCut) {
+        lanes = []
+        pool = nil
+        cutDevices(cut)
+        noteCutOpening(isPowerCut: true, isFlushed: isFlushedForOpening)
+    }
+
+    /// What was not flushed by then may be gone; what was read behind the flush may not.
+    func noteCutOpening(isPowerCut: Bool, isFlushed: Bool) {
+        countCrash()
+        guard isPowerCut, !isFlushed else { return }
+        for volume in volumes where volume.life != .gone {
+            volume.model.crash(isPowerCut: true, wasServed: false)
         }
     }
 
@@ -308,21 +336,4 @@ extension SimulatedWorld {
         }
         if !found.isEmpty { journal.report(.prefix, "recovery found volumes that nobody made") }
     }
-}
-
-/// What recovery reads, outside of virtual time.
-struct SimulatedSource: RecoverySource {
-    let devices: [SimulatedDevice]
-    let catalogue: SimulatedCatalogue
-
-    func read(_ device: DeviceIndex, block: UInt64, into region: BufferRegion) -> Bool {
-        let blocks = Int(block)..<(Int(block) + region.byteCount / 4096)
-        if devices[Int(device.rawValue)].refusesNow(blocks) { return false }
-        devices[Int(device.rawValue)].readNow(offset: block * 4096, into: region)
-        return true
-    }
-
-    func load(_ key: LeafKey) throws(RecoveryError) -> StoredLeaf { catalogue.tables.leaf(key) }
-
-    func pause() { for device in devices { device.faults?.pauseOpening() } }
 }

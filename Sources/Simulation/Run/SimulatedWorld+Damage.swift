@@ -265,8 +265,10 @@ extension SimulatedWorld {
         }
     }
 
-    /// Takes down where the other half of a record is that recovery writes a half of.
-    func noteLeftHalf(besides block: Int, of device: Int, _ half: BufferRegion) {
+    /// Takes down where the other half of a record is that recovery wrote a half of.
+    func noteLeftHalf(besides block: Int, of device: Int) {
+        let half = memory.blocks.region.block(1)
+        devices[device].readNow(offset: UInt64(block) * 4096, into: half)
         let nonce = RecordHeader.nonce(impliedBy: half.bytes)
         guard let header = header(half, nonce: nonce) else { return }
         let geometry = geometries[device]

@@ -16,7 +16,7 @@ extension SimulatedWorld {
         isOver = true
         isLoaded = false
         crashCountdown = nil
-        guard open(isRequired: false, isCut: false) else {
+        guard open(isRequired: false) == .opened else {
             journal.met(.lieRefused)
             lanes = []
             pool = nil

@@ -61,7 +61,9 @@ extension SimulatedWorld {
             checkpoints: [:]
         )
         for block in witnessBlocks {
-            copy.witnesses[block] = devices[device].image.block(Int(block)).byteArray
+            let region = memory.blocks.region.block(1)
+            devices[device].readNow(offset: block * 4096, into: region)
+            copy.witnesses[block] = region.byteArray
         }
         for position in catalogue.tables.positionRows {
             copy.checkpoints[position.lane] = position.checkpoint

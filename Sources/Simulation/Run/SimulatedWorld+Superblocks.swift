@@ -84,7 +84,6 @@ extension SimulatedWorld {
 
     /// Reads the superblock of each device, and mends it.
     func openSuperblocks() {
-        for device in devices { device.makeAllDurable() }
         for device in devices.indices where journal.isEmpty {
             // The power goes once at most; then it is begun anew.
             if !openSuperblock(device, mayBeCut: true) {
@@ -93,6 +92,7 @@ extension SimulatedWorld {
                 devices[device].cutPower(
                     crashes.pick(CrashMode.powerCuts.filter { $0 != .neighbours })
                 )
+                noteCutOpening(isPowerCut: true, isFlushed: false)
                 _ = openSuperblock(device, mayBeCut: false)
             }
         }

@@ -84,6 +84,10 @@ package final class SimulatedWorld {
     /// What somebody kept of a device.
     var deviceCopy: DeviceCopy?
 
+    /// Of the last opening: whether all devices were flushed, and its writes, flushes and commits.
+    var isFlushedForOpening = false
+    var openingEventCount = 0
+
     /// Headers and tails of records whose other half recovery has just written again.
     var leftHalves: [(device: Int, block: Int)] = []
     /// Of each lane, whether its mirror was whole at the last two checkpoints.
