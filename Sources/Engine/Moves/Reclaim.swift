@@ -32,6 +32,8 @@ struct Reclaim {
     var isHeld = false
     /// Copies of it wait for a disk that takes some.
     var waitsForDisk = false
+    /// A chunk of it is moving, and there is no segment to spare: nothing of it is kept.
+    var staysInPart = false
     /// The lane's `endedMoveCount` when it was chosen.
     var endedMoveCount = 0
 
@@ -329,6 +331,7 @@ extension Lane {
         unique.reserveCapacity(reclaim.chunks.count)
         for key in reclaim.chunks where unique.last != key { unique.append(key) }
         reclaim.chunks = unique
+        reclaim.staysInPart = reclaim.tier == .flash && wouldStayInPart(reclaim)
         reclaim.phase = .deciding
         hasProgressed = true
     }
@@ -380,6 +383,7 @@ extension Lane {
             drop(slot, first, &reclaim)
             queue(.demote, slot, chunk, &reclaim, &demotions)
         case .keep:
+            if reclaim.staysInPart { return }
             // While no disk takes any, it would be written again and again for little room.
             guard
                 facts.diskHasRoom || pool.hasWaitingHosts || pool.diskSegmentCount == 0

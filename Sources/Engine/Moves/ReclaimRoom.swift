@@ -62,6 +62,23 @@ extension Lane {
         return leaves.entries[slot].movingChunks & bit != 0
     }
 
+    /// Whether a flash segment has blocks of a chunk that is moving, and there are few segments.
+    /// To keep its others would take room and make none, for as long as a disk needs for that one.
+    func wouldStayInPart(_ reclaim: Reclaim) -> Bool {
+        guard pool.diskSegmentCount > 0, pool.freeSegmentCount(.flash) <= pool.laneCount else {
+            return false
+        }
+        return reclaim.chunks.contains { key in
+            let leaf = key.chunk / UInt64(Geometry.chunksPerLeaf)
+            let chunk = Int(key.chunk % UInt64(Geometry.chunksPerLeaf))
+            // The leaf of what moves is in memory.
+            guard let slot = leaves.find(volume: key.volume, index: leaf),
+                leaves.entries[slot].movingChunks & 1 << UInt32(chunk) != 0
+            else { return false }
+            return liveBlocks(slot, chunk, in: reclaim.victim, of: .flash).count > 0
+        }
+    }
+
     /// Leaves the segment in which copies go on, if nothing lives in it and there is no other: the
     /// device has lost them all, and what is left may be too little for any victim.  It is free
     /// when the next checkpoint has said so.
