@@ -23,7 +23,9 @@ struct CatalogueCheck {
         }
         for end in contents.logEnds {
             try check(end.lane)
-            guard isRecord(end.nextRecord), end.incarnation <= contents.incarnation else {
+            guard isRecord(end.nextRecord), end.incarnation <= contents.incarnation,
+                end.segmentSequence >> 32 < max(1, end.incarnation)
+            else {
                 throw .rowImpossible(table: "log_ends")
             }
         }
