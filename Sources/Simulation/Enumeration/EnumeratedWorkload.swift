@@ -122,6 +122,7 @@ extension SeedParameters {
         depth = 8
         holdNanoseconds = 0
         batchNanoseconds = 0
+        cutsOpenings = false
         crashOneIn = 0
         crashAfterFlushPermille = 0
         crashAgainPermille = 0

@@ -16,6 +16,7 @@ extension SimulatedWorld {
         createVolume()
         converge("the volume is made") { self.isQuiet }
         if workload.isUsed { use() }
+        invariant(crashCount == 0, "the operations come before any cut")
         eventSignatures = []
         exactCuts = cuts[...]
         crashCountdown = cuts.first?.event

@@ -44,7 +44,8 @@ final class SimulatedPlace: OpeningPlace {
     private(set) var isWitnessed = false
     /// What recovery missed of records, and is written again.
     private(set) var missing: [(device: Int, block: Int)] = []
-    private var flushCount = 0
+    private var flushed: Set<DeviceIndex> = []
+    private var hasWritten = false
     /// Places of witnesses that a device does not take: of each device and lane one at most, as
     /// others may be damaged later.
     private var refused: Set<Location> = []
@@ -75,6 +76,7 @@ final class SimulatedPlace: OpeningPlace {
         let index = Int(device.rawValue)
         let isTaken = !isCut && !isRefused(Location(device: device, block: block))
         guard isTaken else { return false }
+        hasWritten = true
         noteEvent()
         for position in 0..<(region.byteCount / Geometry.blockByteCount) {
             source.devices[index].takeNow(Int(block) + position, from: region.block(position))
@@ -91,8 +93,8 @@ final class SimulatedPlace: OpeningPlace {
         noteEvent()
         if isDone() { source.devices[Int(device.rawValue)].makeAllDurable() }
         if isCut { throw .cut }
-        flushCount += 1
-        isFlushed = flushCount >= source.devices.count
+        if !hasWritten { flushed.insert(device) }
+        isFlushed = flushed.count == source.devices.count
     }
 
     func begin(incarnation: UInt32, logEnds: [LogEnd]) throws(Failure) {

@@ -184,11 +184,12 @@ extension SimulatedWorld {
 
     /// Opens the pool with the newest catalogue; at times that is cut off, and begun anew.
     private func openAtLast() -> Bool {
-        var cutCount = crashes.isOne(in: 8) ? crashes.number(in: 1...2) : 0
+        let isCut = parameters.cutsOpenings && crashes.isOne(in: 8)
+        var cutCount = isCut ? crashes.number(in: 1...2) : 0
         while cutCount > 0, journal.isEmpty {
             cutCount -= 1
-            // Flushes, commits, and the witnesses; at times all is done, and it ends then.
-            let most = 4 + 5 * devices.count + 4 * devices.count * parameters.laneCount
+            // Flushes, commits, witnesses, what is missing; at times all is done, and it ends then.
+            let most = 12 + 6 * devices.count + 4 * devices.count * parameters.laneCount
             if open(isRequired: true, eventsLeft: crashes.below(most)) == .refused { return false }
             cutOpening()
         }
@@ -253,10 +254,13 @@ extension SimulatedWorld {
         _ place: SimulatedPlace,
         isRequired: Bool
     ) -> OpeningResult {
-        switch error {
-        case .place:
+        // What was not written any more is no answer of a device.
+        if place.isCut {
             journal.trace("cut at event \(place.eventCount) of the opening")
             return .cut
+        }
+        switch error {
+        case .place: return .cut
         case .recovery(.deviceAway(let device))
         where atlas?.faults[Int(device.rawValue)].wasAwayInOpening ?? false:
             // It is there again when somebody starts the pool once more.
@@ -278,10 +282,13 @@ extension SimulatedWorld {
         // What a device that lies has lost then is told where all power cuts are.
         let isPowerCut = !parameters.faults.hasLies && !crashes.isOne(in: 4)
         // Who restores the half of a record cannot have the other one damaged as well.
-        let mode = crashes.pick(CrashMode.powerCuts.filter { $0 != .neighbours })
+        let modes = CrashMode.powerCuts.filter { $0 != .neighbours }
+        let mode = crashes.pick(modes)
         journal.trace("CRASH \(isPowerCut ? mode : .processKill) while the pool is opened")
+        let isEachItsOwn = crashes.isOne(in: 4)
         for device in devices {
-            if isPowerCut { device.cutPower(mode) } else { device.killProcess() }
+            let own = isEachItsOwn ? crashes.pick(modes) : mode
+            if isPowerCut { device.cutPower(own) } else { device.killProcess() }
         }
         noteCutOpening(isPowerCut: isPowerCut, isFlushed: isFlushedForOpening)
     }

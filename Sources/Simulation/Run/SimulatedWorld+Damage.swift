@@ -234,8 +234,21 @@ extension SimulatedWorld {
         let blocks = (0..<Witness.placeCount).map {
             Int(DeviceLayout.witnessBlock(lane: lane, place: $0))
         }
-        guard blocks.allSatisfy({ !atlas.faults[device].isDamaged($0) }) else { return }
+        guard blocks.allSatisfy({ !atlas.faults[device].isDamaged($0) && isNewWitness(device, $0) })
+        else { return }
         _ = hit(devices[device], atlas.faults[0].random.pick(blocks))
+    }
+
+    /// Whether a place has a witness of this life of the pool: an opening may have been refused it.
+    private func isNewWitness(_ device: Int, _ block: Int) -> Bool {
+        let region = memory.blocks.region.block(1)
+        devices[device].readNow(offset: UInt64(block) * 4096, into: region)
+        do throws(FormatError) {
+            let witness = try Witness(decoding: region.bytes)
+            return witness.incarnation >= catalogue.tables.witnessedIncarnation
+        } catch {
+            return false
+        }
     }
 
     /// Damages a block of a mirror that its lane's devices were told of.

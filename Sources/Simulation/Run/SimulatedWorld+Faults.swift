@@ -205,6 +205,19 @@ extension SimulatedWorld {
             + statistics.blocksRelocated + statistics.blocksDropped + statistics.copiesGivenUp
     }
 
+    /// Whether the block of a verifying read is damaged, and not on a device that hung meanwhile:
+    /// that may give it later.
+    private func isLost(_ request: OutstandingRequest) -> Bool {
+        let block = request.offset / 4096
+        guard let atlas else { return true }
+        guard atlas.excuses(request.volume, block, since: request.begunAt) else { return false }
+        guard let state = look(request.volume, block), state.isStored else { return true }
+        return ![state.flash, state.disk].contains {
+            $0.isPlace
+                && atlas.faults[Int($0.device.rawValue)].wasSilent(since: request.begunAt)
+        }
+    }
+
     /// A request ended with an error that has its reason.
     func endExcused(_ request: OutstandingRequest, _ status: RequestStatus, lane: Int) {
         if atlas?.isAnySilent(now: now) ?? false { journal.met(.answeredForSilent) }
@@ -219,7 +232,7 @@ extension SimulatedWorld {
         case .verify:
             if request.byteCount > 4096 {
                 readOneByOne(request)
-            } else if atlas?.excuses(index, request.offset / 4096, since: request.begunAt) ?? true {
+            } else if isLost(request) {
                 model.observeLost(block: request.offset / 4096)
             } else {
                 // It is not lost, but away.

@@ -113,7 +113,10 @@ extension SimulatedWorld {
             journal.report(.recovers, "device \(device) has another superblock")
         }
         guard !choice.isWhole else { return checkMended(device, []) }
-        if mayBeCut && crashes.isOne(in: 2) { holder.writesLeft = crashes.below(2) }
+        // What a device that lies has lost then is told where all power cuts are.
+        if mayBeCut, !parameters.faults.hasLies, crashes.isOne(in: 2) {
+            holder.writesLeft = crashes.below(2)
+        }
         do throws(OpenedDevice.Failure) {
             _ = try store.mend(choice)
         } catch {

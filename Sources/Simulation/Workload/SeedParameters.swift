@@ -60,6 +60,8 @@ package struct SeedParameters: Sendable {
     package var holdNanoseconds: UInt64 = 0
     /// One event of so many is a crash; zero for none.
     package var crashOneIn = 0
+    /// Openings of the pool are cut off at times.
+    package var cutsOpenings = true
     /// In so many of 1000 cases a crash comes within three events of the reply to a flush.
     package var crashAfterFlushPermille = 0
     /// In so many of 1000 cases a crash is followed by another within a few events.

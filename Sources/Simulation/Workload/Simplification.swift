@@ -18,6 +18,7 @@ package struct Simplification: Sendable {
     /// From what takes away most to what takes away least.
     package static let all: [Simplification] = [
         Simplification("crashes") {
+            $0.cutsOpenings = false
             $0.crashOneIn = 0
             $0.crashAfterFlushPermille = 0
             $0.crashAgainPermille = 0
