@@ -84,8 +84,7 @@ struct Witnesses {
 
 extension PoolOpening {
     /// Refuses a catalogue that is older than what a device was told, and a device that was not
-    /// told what the catalogue says it was.  Reads only; to be called before the catalogue is
-    /// changed, so that no attempt makes it look newer.
+    /// told what the catalogue says it was, as recovery does before anything else.  Reads only.
     package func checkAge(from source: some RecoverySource) throws(RecoveryError) {
         try watching(source) { watch throws(RecoveryError) in
             try check(try witnesses(from: watch))

@@ -46,7 +46,7 @@ package final class EnumerationRunner {
             }
             guard depth > 1 else { continue }
             cutAgain(workload, event, &result, printLine)
-            cutOpening(workload, event, eventCount: first.openingEvents, &result, printLine)
+            cutOpening(workload, event, &result, printLine)
         }
         return result
     }
@@ -77,13 +77,13 @@ package final class EnumerationRunner {
     private func cutOpening(
         _ workload: EnumeratedWorkload,
         _ event: Int,
-        eventCount: Int,
         _ result: inout SeedResult,
         _ printLine: ((String) -> Void)?
     ) {
         var random = SimulationRandom(seed: result.seed, stream: .crash)
         for kept in [PowerCut.Kept.none, .all] {
             let first = PowerCut(event: event, kept: kept, keepsCommits: false)
+            let eventCount = play(workload, [first], &result, printLine).openingEvents
             for later in 0..<eventCount where result.finding == nil {
                 var second = PowerCut(event: later, kept: .none, keepsCommits: false)
                 second.isInOpening = true

@@ -144,6 +144,7 @@ extension SimulatedWorld {
         crashCountdown = exactCuts.first?.event
     }
 
+    /// Takes the power from all devices, exactly so.
     func cutDevices(_ cut: PowerCut) {
         volatileBlocksAtCut = devices.reduce(0) { $0 + $1.volatileBlockCount }
         journal.trace("CUT \(cut) of \(volatileBlocksAtCut) volatile blocks")
